@@ -1,0 +1,2 @@
+// Package apps declares the resources of the API group apps, v1.
+package apps

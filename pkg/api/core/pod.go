@@ -1,0 +1,76 @@
+package core
+
+import (
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/core"
+)
+
+func pod() apidef.Definition {
+	type object = *corev1.Pod
+	return (&apidef.Resource[corev1.Pod, object]{
+		Names: apidef.Names{
+			Kind:       corev1.SchemeGroupVersion.WithKind("Pod"),
+			Plural:     "pods",
+			Singular:   "pod",
+			ShortNames: []string{"po"},
+			Categories: []string{"all"},
+		},
+		NewList:        func() runtime.Object { return &corev1.PodList{} },
+		Normalize:      rules.NormalizePod,
+		Default:        rules.SetPodDefaults,
+		Validate:       rules.ValidatePod,
+		ValidateUpdate: rules.ValidatePodUpdate,
+		ValidateStatus: rules.ValidatePodStatusUpdate,
+		PrepareCreate:  preparePod,
+		Graceful:       podGrace,
+		ReturnDeleted:  true,
+		Spec:           apidef.Field(func(p object) *corev1.PodSpec { return &p.Spec }),
+		Status:         apidef.Field(func(p object) *corev1.PodStatus { return &p.Status }),
+		PrepareStatus:  keepPodStatus,
+		Subresources: []apidef.Subresource[object]{
+			{Name: "ephemeralcontainers", Prepare: onlyEphemeralContainers, Validate: rules.ValidatePodEphemeralContainersUpdate},
+			{Name: "resize", Prepare: rules.PreparePodResize, Validate: rules.ValidatePodResize},
+		},
+		Fields: map[string]func(object) string{
+			"spec.nodeName":            func(p object) string { return p.Spec.NodeName },
+			"spec.restartPolicy":       func(p object) string { return string(p.Spec.RestartPolicy) },
+			"spec.schedulerName":       func(p object) string { return p.Spec.SchedulerName },
+			"spec.serviceAccountName":  func(p object) string { return p.Spec.ServiceAccountName },
+			"spec.hostNetwork":         func(p object) string { return strconv.FormatBool(p.Spec.HostNetwork) },
+			"status.phase":             func(p object) string { return string(p.Status.Phase) },
+			"status.podIP":             func(p object) string { return podIP(p) },
+			"status.nominatedNodeName": func(p object) string { return p.Status.NominatedNodeName },
+		},
+		Indexed:       "spec.nodeName",
+		Columns:       podColumns(),
+		RowConditions: podEnd,
+	}).Define()
+}
+
+// podGrace decides how long a pod has to end: not at all if nothing of it can be running.
+func podGrace(p *corev1.Pod, o *metav1.DeleteOptions) bool {
+	if o == nil {
+		return false
+	}
+	var period int64
+	if p.Spec.TerminationGracePeriodSeconds != nil {
+		period = *p.Spec.TerminationGracePeriodSeconds
+	}
+	if o.GracePeriodSeconds != nil {
+		period = *o.GracePeriodSeconds
+	}
+	switch {
+	case p.Spec.NodeName == "", p.Status.Phase == corev1.PodFailed, p.Status.Phase == corev1.PodSucceeded:
+		period = 0
+	case period < 0:
+		period = 1
+	}
+	o.GracePeriodSeconds = &period
+	return true
+}

@@ -1,0 +1,24 @@
+package resource
+
+import (
+	resourcev1 "k8s.io/api/resource/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/proa-sh/proa/staging/apidef"
+)
+
+func deviceClass() apidef.Definition {
+	type object = *resourcev1.DeviceClass
+	return (&apidef.Resource[resourcev1.DeviceClass, object]{
+		Names: apidef.Names{
+			Kind:          resourcev1.SchemeGroupVersion.WithKind("DeviceClass"),
+			Plural:        "deviceclasses",
+			Singular:      "deviceclass",
+			ClusterScoped: true,
+		},
+		NewList:       func() runtime.Object { return &resourcev1.DeviceClassList{} },
+		ReturnDeleted: true,
+		Spec:          apidef.Field(func(c object) *resourcev1.DeviceClassSpec { return &c.Spec }),
+		Columns:       []apidef.Column[object]{apidef.Name[object](), apidef.Age[object]()},
+	}).Define()
+}

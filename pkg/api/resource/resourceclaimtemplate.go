@@ -1,0 +1,22 @@
+package resource
+
+import (
+	resourcev1 "k8s.io/api/resource/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/proa-sh/proa/staging/apidef"
+)
+
+func resourceClaimTemplate() apidef.Definition {
+	type object = *resourcev1.ResourceClaimTemplate
+	return (&apidef.Resource[resourcev1.ResourceClaimTemplate, object]{
+		Names: apidef.Names{
+			Kind:     resourcev1.SchemeGroupVersion.WithKind("ResourceClaimTemplate"),
+			Plural:   "resourceclaimtemplates",
+			Singular: "resourceclaimtemplate",
+		},
+		NewList:       func() runtime.Object { return &resourcev1.ResourceClaimTemplateList{} },
+		ReturnDeleted: true,
+		Columns:       []apidef.Column[object]{apidef.Name[object](), apidef.Age[object]()},
+	}).Define()
+}

@@ -1,0 +1,41 @@
+package admission
+
+import (
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	mutatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
+	validatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	mutatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
+	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
+)
+
+// plugin is one line in the list of them.
+type plugin struct {
+	name     string
+	register func(*admission.Plugins)
+	off      bool // unless switched on by --enable-admission-plugins
+}
+
+// plugins lists all plugins. Mutating ones run in this order, and then the validating ones.
+func plugins() []plugin {
+	return []plugin{
+		{name: lifecycle.PluginName, register: lifecycle.Register},
+		{name: mutatingpolicy.PluginName, register: mutatingpolicy.Register},
+		{name: mutatingwebhook.PluginName, register: mutatingwebhook.Register},
+		{name: validatingpolicy.PluginName, register: validatingpolicy.Register},
+		{name: validatingwebhook.PluginName, register: validatingwebhook.Register},
+	}
+}
+
+// Plugins returns the registry of all plugins, their names in order, and the names of those that are off by default.
+func Plugins() (registry *admission.Plugins, order, off []string) {
+	registry = admission.NewPlugins()
+	for _, p := range plugins() {
+		p.register(registry)
+		order = append(order, p.name)
+		if p.off {
+			off = append(off, p.name)
+		}
+	}
+	return registry, order, off
+}

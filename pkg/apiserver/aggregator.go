@@ -1,0 +1,80 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+
+	apiextensionsapi "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	aggregatorapi "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
+	aggregatorclient "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+	"k8s.io/kube-aggregator/pkg/controllers/autoregister"
+)
+
+// buildAggregator builds the first server in the chain, which knows for each group whether it is served here.
+func (s *Server) buildAggregator(context.Context) error {
+	generic := s.delegateConfig(s.aggregatorStorage())
+	generic.SkipOpenAPIInstallation = true // the aggregator serves the merged documents itself
+	config := &aggregator.Config{
+		GenericConfig: generic,
+		ExtraConfig: aggregator.ExtraConfig{
+			ProxyClientCertFile:       s.options.ProxyClientCertFile,
+			ProxyClientKeyFile:        s.options.ProxyClientKeyFile,
+			ServiceResolver:           s.services,
+			RejectForwardingRedirects: true,
+		},
+	}
+	var err error
+	if s.aggregator, err = config.Complete().NewWithDelegate(s.core); err != nil {
+		return err
+	}
+	client, err := aggregatorclient.NewForConfig(s.loopback)
+	if err != nil {
+		return fmt.Errorf("make client of API services: %w", err)
+	}
+	services := autoregister.NewAutoRegisterController(s.aggregator.APIRegistrationInformers.Apiregistration().V1().APIServices(), client.ApiregistrationV1())
+	for i, v := range append(s.versions, apiextensionsapi.SchemeGroupVersion) {
+		services.AddAPIServiceToSyncOnStart(localService(v, i))
+	}
+	custom, err := newCustomServices(s.extensions.Informers.Apiextensions().V1().CustomResourceDefinitions(), services)
+	if err != nil {
+		return err
+	}
+	return s.aggregator.GenericAPIServer.AddPostStartHook("kube-apiserver-autoregistration", func(hook genericapiserver.PostStartHookContext) error {
+		go func() {
+			// CRDs that exist have to be known first, or their API services would be taken for left over.
+			if custom.waitForSync(hook) {
+				services.Run(5, hook.Done())
+			}
+		}()
+		return nil
+	})
+}
+
+// Priorities of API services: those of custom groups stand behind all of the server's own.
+const (
+	highestGroupPriority = 18000
+	groupPriorityStep    = 100
+	customGroupPriority  = 1000
+	customPriority       = 100
+	localVersionPriority = 15
+)
+
+func localService(v schema.GroupVersion, position int) *aggregatorapi.APIService {
+	s := newAPIService(v, highestGroupPriority-int32(position)*groupPriorityStep, localVersionPriority)
+	if v.Version == "v2" {
+		s.Spec.VersionPriority *= 2
+	}
+	return s
+}
+
+// newAPIService says that this server serves the version itself.
+func newAPIService(v schema.GroupVersion, group, version int32) *aggregatorapi.APIService {
+	return &aggregatorapi.APIService{
+		ObjectMeta: metav1.ObjectMeta{Name: v.Version + "." + v.Group},
+		Spec:       aggregatorapi.APIServiceSpec{Group: v.Group, Version: v.Version, GroupPriorityMinimum: group, VersionPriority: version},
+	}
+}

@@ -1,0 +1,153 @@
+package apiserver
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/token/tokenfile"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/client-go/kubernetes"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/util/keyutil"
+
+	"github.com/proa-sh/proa/pkg/apiserver/authn"
+	"github.com/proa-sh/proa/pkg/apiserver/authn/tokens"
+)
+
+// authentication is what the rest of the server needs to know of it.
+type authentication struct {
+	issuer    *tokens.Issuer
+	keys      tokens.Keys
+	audiences authenticator.Audiences
+	clientCA  dynamiccertificates.CAContentProvider // may be nil
+}
+
+func (s *Server) configureAuthentication() error {
+	o := s.options.Authentication
+	config := authn.Config{Anonymous: o.Anonymous, Audiences: authenticator.Audiences(o.APIAudiences)}
+	if len(config.Audiences) == 0 {
+		config.Audiences = authenticator.Audiences(o.ServiceAccounts.Issuers)
+	}
+	s.auth.audiences = config.Audiences
+	if o.ClientCAFile != "" {
+		ca, err := dynamiccertificates.NewDynamicCAContentFromFile("client-ca-bundle", o.ClientCAFile)
+		if err != nil {
+			return fmt.Errorf("read --client-ca-file: %w", err)
+		}
+		config.ClientCA, s.auth.clientCA = ca, ca
+		if err := s.generic.Authentication.ApplyClientCert(ca, s.generic.SecureServing); err != nil {
+			return err
+		}
+	}
+	if err := s.trustFrontProxy(&config); err != nil {
+		return err
+	}
+	verifier, err := s.serviceAccountTokens()
+	if err != nil {
+		return err
+	}
+	config.Tokens = append(config.Tokens, s.identities, verifier)
+	if o.TokenFile != "" {
+		static, err := tokenfile.NewCSV(o.TokenFile)
+		if err != nil {
+			return fmt.Errorf("read --token-auth-file: %w", err)
+		}
+		config.Tokens = append(config.Tokens, authenticator.WrapAudienceAgnosticToken(config.Audiences, static))
+	}
+	s.generic.Authentication.APIAudiences = config.Audiences
+	s.generic.Authentication.RequestHeaderConfig = config.RequestHeader
+	s.generic.Authentication.Authenticator = authn.New(config)
+	return nil
+}
+
+// trustFrontProxy accepts users named by a proxy with a certificate of --requestheader-client-ca-file.
+func (s *Server) trustFrontProxy(config *authn.Config) error {
+	header, err := s.options.Authentication.RequestHeader.ToAuthenticationRequestHeaderConfig()
+	if err != nil {
+		return fmt.Errorf("read --requestheader-client-ca-file: %w", err)
+	}
+	if header == nil {
+		return nil
+	}
+	config.RequestHeader = header
+	return s.generic.Authentication.ApplyClientCert(header.CAContentProvider, s.generic.SecureServing)
+}
+
+// serviceAccountTokens returns the verifier of service accounts' tokens, and keeps what issues them.
+func (s *Server) serviceAccountTokens() (*tokens.Verifier, error) {
+	o := s.options.Authentication.ServiceAccounts
+	signing, err := keyutil.PrivateKeyFromFile(o.SigningKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("read --service-account-signing-key-file: %w", err)
+	}
+	if s.auth.issuer, err = tokens.NewIssuer(o.Issuers[0], signing); err != nil {
+		return nil, err
+	}
+	var public []crypto.PublicKey
+	for _, file := range o.KeyFiles {
+		keys, err := keyutil.PublicKeysFromFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read --service-account-key-file %s: %w", file, err)
+		}
+		for _, k := range keys {
+			public = append(public, k)
+		}
+	}
+	if s.auth.keys, err = tokens.NewKeys(public...); err != nil {
+		return nil, err
+	}
+	return &tokens.Verifier{Issuers: o.Issuers, Keys: s.auth.keys, Audiences: s.auth.audiences, Now: time.Now, Objects: s.tokenObjects()}, nil
+}
+
+// tokenObjects reads what tokens are bound to from the informers, and asks storage before it says that something does
+// not exist: a token may be used before the watch has told of its pod.
+func (s *Server) tokenObjects() tokens.Objects {
+	core := s.informers.Core().V1()
+	return tokenObjects{s.client, core.ServiceAccounts().Lister(), core.Pods().Lister(), core.Secrets().Lister(), core.Nodes().Lister()}
+}
+
+type tokenObjects struct {
+	client   kubernetes.Interface
+	accounts corelisters.ServiceAccountLister
+	pods     corelisters.PodLister
+	secrets  corelisters.SecretLister
+	nodes    corelisters.NodeLister
+}
+
+func (o tokenObjects) ServiceAccount(ctx context.Context, namespace, name string) (*corev1.ServiceAccount, error) {
+	obj, err := o.accounts.ServiceAccounts(namespace).Get(name)
+	if apierrors.IsNotFound(err) {
+		return o.client.CoreV1().ServiceAccounts(namespace).Get(ctx, name, metav1.GetOptions{})
+	}
+	return obj, err
+}
+
+func (o tokenObjects) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+	obj, err := o.pods.Pods(namespace).Get(name)
+	if apierrors.IsNotFound(err) {
+		return o.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	}
+	return obj, err
+}
+
+func (o tokenObjects) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	obj, err := o.secrets.Secrets(namespace).Get(name)
+	if apierrors.IsNotFound(err) {
+		return o.client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+	}
+	return obj, err
+}
+
+func (o tokenObjects) Node(ctx context.Context, name string) (*corev1.Node, error) {
+	obj, err := o.nodes.Get(name)
+	if apierrors.IsNotFound(err) {
+		return o.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	}
+	return obj, err
+}

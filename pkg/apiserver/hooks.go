@@ -1,0 +1,98 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/proa-sh/proa/pkg/apiserver/bootstrap"
+)
+
+// addHooks adds what happens when the server has begun to serve. It is ready when all hooks have returned.
+func (s *Server) addHooks() error {
+	hooks := []struct {
+		name string
+		run  genericapiserver.PostStartHookFunc
+	}{
+		{"start-kube-apiserver-informers", s.startInformers},
+		{"rbac/bootstrap-roles", s.bootstrap},
+	}
+	for _, h := range hooks {
+		if err := s.core.AddPostStartHook(h.name, h.run); err != nil {
+			return err
+		}
+	}
+	if s.generic.FlowControl != nil {
+		if err := s.core.AddPostStartHook("start-kube-apiserver-flow-control", s.awaitFlowControl); err != nil {
+			return err
+		}
+	}
+	return s.serveKeys()
+}
+
+func (s *Server) startInformers(hook genericapiserver.PostStartHookContext) error {
+	s.informers.StartWithContext(hook)
+	return s.rolesSynced(hook)
+}
+
+// bootstrap makes what has to exist in every cluster, and then the Service by which pods reach this server.
+func (s *Server) bootstrap(hook genericapiserver.PostStartHookContext) error {
+	err := bootstrap.Ensure(hook, s.client, s.options.ServiceClusterIPRange)
+	if hook.Err() != nil {
+		return nil // the server stops
+	}
+	if err != nil {
+		return fmt.Errorf("make default objects: %w", err)
+	}
+	_, port, err := s.generic.SecureServing.HostPort()
+	if err != nil {
+		return fmt.Errorf("find the port that is served: %w", err)
+	}
+	ranges, err := s.options.ServiceRanges()
+	if err != nil {
+		return err
+	}
+	err = bootstrap.EnsureService(hook, s.client, bootstrap.Master{
+		ServiceIP: ranges[0].Addr().Next(),
+		Address:   s.options.AdvertisedIP().String(),
+		Port:      int32(port),
+	})
+	if err == nil {
+		close(s.ready)
+	}
+	return err
+}
+
+// awaitFlowControl waits until the default priority levels are known to the server's own queues.
+func (s *Server) awaitFlowControl(hook genericapiserver.PostStartHookContext) error {
+	flow := s.informers.Flowcontrol().V1()
+	cache.WaitForCacheSync(hook.Done(), flow.FlowSchemas().Informer().HasSynced, flow.PriorityLevelConfigurations().Informer().HasSynced)
+	return nil
+}
+
+// serveKeys serves the documents by which others can verify tokens of service accounts.
+func (s *Server) serveKeys() error {
+	o := s.options.Authentication.ServiceAccounts
+	uri := o.JWKSURI
+	if uri == "" {
+		uri = "https://" + s.generic.ExternalAddress + "/openid/v1/jwks"
+	}
+	configuration, jwks, err := s.auth.keys.Discovery(o.Issuers[0], uri)
+	if err != nil {
+		return err
+	}
+	document := func(mediaType string, content []byte) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", mediaType)
+			w.Header().Set("Cache-Control", "public, max-age=3600")
+			// The client has gone if this fails.
+			_, _ = w.Write(content)
+		})
+	}
+	mux := s.core.Handler.NonGoRestfulMux
+	mux.Handle("/.well-known/openid-configuration", document("application/json", configuration))
+	mux.Handle("/openid/v1/jwks", document("application/jwk-set+json", jwks))
+	return nil
+}

@@ -1,0 +1,112 @@
+package ipalloc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/storage"
+)
+
+// Ports allocates node ports: bit n of the stored map stands for the nth port of the range.
+type Ports struct {
+	all     utilnet.PortRange
+	storage storage.Interface
+}
+
+// portsKey is where the map is stored.
+const portsKey = "/ranges/servicenodeports"
+
+// ErrPortTaken says that a port belongs to another service.
+var ErrPortTaken = errors.New("provided port is already allocated")
+
+// NewPorts opens the storage of the map.
+func NewPorts(all utilnet.PortRange, options generic.RESTOptionsGetter) (ports *Ports, destroy func(), err error) {
+	o, err := options.GetRESTOptions(corev1.Resource("servicenodeportallocations"), &corev1.RangeAllocation{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open storage of node ports: %w", err)
+	}
+	newMap := func() runtime.Object { return &corev1.RangeAllocation{} }
+	s, destroy, err := generic.NewRawStorage(o.StorageConfig, newMap, nil, portsKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open storage of node ports: %w", err)
+	}
+	return &Ports{all, s}, destroy, nil
+}
+
+// Any takes a free port. With dry set it only finds one.
+func (p *Ports) Any(ctx context.Context, dry bool) (int32, error) {
+	var port int
+	err := p.update(ctx, dry, func(used *big.Int) error {
+		start := rand.IntN(p.all.Size)
+		for i := range p.all.Size {
+			if n := (start + i) % p.all.Size; used.Bit(n) == 0 {
+				used.SetBit(used, n, 1)
+				port = p.all.Base + n
+				return nil
+			}
+		}
+		return ErrFull
+	})
+	return int32(port), err
+}
+
+// Take takes the given port.
+func (p *Ports) Take(ctx context.Context, port int32, dry bool) error {
+	if !p.all.Contains(int(port)) {
+		return fmt.Errorf("provided port is not in the valid range. The range of valid ports is %s", p.all.String())
+	}
+	return p.update(ctx, dry, func(used *big.Int) error {
+		n := int(port) - p.all.Base
+		if used.Bit(n) == 1 {
+			return ErrPortTaken
+		}
+		used.SetBit(used, n, 1)
+		return nil
+	})
+}
+
+// Release gives a port back.
+func (p *Ports) Release(ctx context.Context, port int32) error {
+	if !p.all.Contains(int(port)) {
+		return nil
+	}
+	return p.update(ctx, false, func(used *big.Int) error {
+		used.SetBit(used, int(port)-p.all.Base, 0)
+		return nil
+	})
+}
+
+// errDry ends an update without a write.
+var errDry = errors.New("dry run")
+
+func (p *Ports) update(ctx context.Context, dry bool, change func(used *big.Int) error) error {
+	err := p.storage.GuaranteedUpdate(ctx, portsKey, &corev1.RangeAllocation{}, true, nil, storage.SimpleUpdate(func(o runtime.Object) (runtime.Object, error) {
+		m := o.(*corev1.RangeAllocation)
+		if m.Range != "" && m.Range != p.all.String() {
+			return nil, fmt.Errorf("the node port range is %s and not %s: change it back, or delete the key %s from etcd once no service has a node port outside the new range", m.Range, p.all.String(), portsKey)
+		}
+		used := new(big.Int).SetBytes(m.Data)
+		if err := change(used); err != nil {
+			return nil, err
+		}
+		if dry {
+			return nil, errDry
+		}
+		m.Range, m.Data = p.all.String(), used.Bytes()
+		return m, nil
+	}), nil)
+	if err == nil || errors.Is(err, errDry) {
+		return nil
+	}
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrPortTaken) {
+		return err
+	}
+	return fmt.Errorf("allocate node port: %w", err)
+}

@@ -1,0 +1,197 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/httpstream/wsstream"
+	"k8s.io/apimachinery/pkg/util/proxy"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	translate "k8s.io/apiserver/pkg/util/proxy"
+)
+
+// connection serves a subresource by passing the request on to another server.
+type connection struct {
+	kind       func() runtime.Object
+	newOptions func() runtime.Object
+	// path tells that what follows the subresource in the request's path goes into the options' field "path".
+	path    bool
+	methods []string
+	connect func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error)
+}
+
+func (c *connection) New() runtime.Object      { return c.kind() }
+func (c *connection) Destroy()                 {}
+func (c *connection) ConnectMethods() []string { return c.methods }
+
+func (c *connection) NewConnectOptions() (runtime.Object, bool, string) {
+	if c.path {
+		return c.newOptions(), true, "path"
+	}
+	return c.newOptions(), false, ""
+}
+
+func (c *connection) Connect(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
+	return c.connect(ctx, name, options, r)
+}
+
+func newPod() runtime.Object { return &corev1.Pod{} }
+
+// allMethods are those that a proxied server may be asked with.
+func allMethods() []string {
+	return []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
+}
+
+// podStreams are exec, attach and port-forward: streams to a container's kubelet.
+type podStreams struct {
+	pods    *genericregistry.Store
+	kubelet *KubeletConnection
+}
+
+func (p *podStreams) exec() rest.Storage {
+	return &connection{kind: newPod, newOptions: func() runtime.Object { return &corev1.PodExecOptions{} }, methods: []string{"GET", "POST"},
+		connect: func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
+			o, ok := options.(*corev1.PodExecOptions)
+			if !ok {
+				return nil, fmt.Errorf("invalid options object: %#v", options)
+			}
+			query := streamQuery(o.Stdin, o.Stdout, o.Stderr, o.TTY)
+			for _, word := range o.Command {
+				query.Add("command", word)
+			}
+			location, err := p.container(ctx, "exec", name, o.Container, query)
+			if err != nil {
+				return nil, err
+			}
+			return translated(location, p.kubelet.transport, r, translate.Options{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Tty: o.TTY}), nil
+		}}
+}
+
+func (p *podStreams) attach() rest.Storage {
+	return &connection{kind: newPod, newOptions: func() runtime.Object { return &corev1.PodAttachOptions{} }, methods: []string{"GET", "POST"},
+		connect: func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
+			o, ok := options.(*corev1.PodAttachOptions)
+			if !ok {
+				return nil, fmt.Errorf("invalid options object: %#v", options)
+			}
+			location, err := p.container(ctx, "attach", name, o.Container, streamQuery(o.Stdin, o.Stdout, o.Stderr, o.TTY))
+			if err != nil {
+				return nil, err
+			}
+			return translated(location, p.kubelet.transport, r, translate.Options{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Tty: o.TTY}), nil
+		}}
+}
+
+func (p *podStreams) portForward() rest.Storage {
+	return &connection{kind: newPod, newOptions: func() runtime.Object { return &corev1.PodPortForwardOptions{} }, methods: []string{"GET", "POST"},
+		connect: func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
+			o, ok := options.(*corev1.PodPortForwardOptions)
+			if !ok {
+				return nil, fmt.Errorf("invalid options object: %#v", options)
+			}
+			query := url.Values{}
+			for _, port := range o.Ports {
+				query.Add("port", fmt.Sprint(port))
+			}
+			pod, base, err := p.pod(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			location := base.JoinPath("portForward", pod.Namespace, pod.Name)
+			location.RawQuery = query.Encode()
+			direct := upgraded(location, p.kubelet.transport, r)
+			return translate.NewTranslatingHandler(direct, translate.NewTunnelingHandler(direct), wsstream.IsWebSocketRequestWithTunnelingProtocol), nil
+		}}
+}
+
+// streamQuery says, in the kubelet's terms, which streams are wanted.
+func streamQuery(stdin, stdout, stderr, tty bool) url.Values {
+	q := url.Values{}
+	for name, on := range map[string]bool{
+		corev1.ExecStdinParam: stdin, corev1.ExecStdoutParam: stdout, corev1.ExecStderrParam: stderr, corev1.ExecTTYParam: tty,
+	} {
+		if on {
+			q.Set(name, "1")
+		}
+	}
+	return q
+}
+
+// pod returns a pod that has a node, and the root of its kubelet's API.
+func (p *podStreams) pod(ctx context.Context, name string) (*corev1.Pod, *url.URL, error) {
+	pod, err := read[*corev1.Pod](ctx, p.pods, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if pod.Spec.NodeName == "" {
+		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("pod %s does not have a host assigned", name))
+	}
+	base, err := p.kubelet.URL(ctx, pod.Spec.NodeName)
+	return pod, base, err
+}
+
+// container returns the kubelet's URL for a stream to a container.
+func (p *podStreams) container(ctx context.Context, action, name, container string, query url.Values) (*url.URL, error) {
+	pod, base, err := p.pod(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if container, err = chooseContainer(pod, container); err != nil {
+		return nil, err
+	}
+	location := base.JoinPath(action, pod.Namespace, pod.Name, container)
+	location.RawQuery = query.Encode()
+	return location, nil
+}
+
+// chooseContainer checks a container's name, or finds the one that is meant when none is given.
+func chooseContainer(pod *corev1.Pod, name string) (string, error) {
+	var all []string
+	for _, c := range pod.Spec.Containers {
+		all = append(all, c.Name)
+	}
+	if name == "" {
+		if len(all) == 1 {
+			return all[0], nil
+		}
+		if preferred := pod.Annotations[defaultContainer]; preferred != "" {
+			name = preferred
+		} else {
+			return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s, choose one of: %v", pod.Name, all))
+		}
+	}
+	for _, c := range pod.Spec.InitContainers {
+		all = append(all, c.Name)
+	}
+	for _, c := range pod.Spec.EphemeralContainers {
+		all = append(all, c.Name)
+	}
+	for _, c := range all {
+		if c == name {
+			return name, nil
+		}
+	}
+	return "", apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, pod.Name))
+}
+
+// defaultContainer is the annotation that names the container that is meant when none is.
+const defaultContainer = "kubectl.kubernetes.io/default-container"
+
+// upgraded passes an upgrade request on to location.
+func upgraded(location *url.URL, t http.RoundTripper, r rest.Responder) *proxy.UpgradeAwareHandler {
+	h := proxy.NewUpgradeAwareHandler(location, t, false, true, proxy.NewErrorResponder(r))
+	h.RejectForwardingRedirects = true
+	return h
+}
+
+// translated is upgraded for container streams: clients that speak WebSocket are served with it here, since kubelets
+// speak SPDY (KEP-4006).
+func translated(location *url.URL, t http.RoundTripper, r rest.Responder, o translate.Options) http.Handler {
+	return translate.NewTranslatingHandler(upgraded(location, t, r), translate.NewStreamTranslatorHandler(location, t, 0, o), wsstream.IsWebSocketRequestWithStreamCloseProtocol)
+}

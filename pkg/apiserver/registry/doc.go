@@ -1,0 +1,8 @@
+// Package registry has what the API server serves besides stored objects and their views: actions and questions.
+//
+// Each file is one of them: bindings, evictions, tokens, reviews of access, connections to kubelets (exec, attach,
+// port-forward, log, proxy), and the particular storage of namespaces, services and roles. [AddActions] puts them all in
+// their places; its list is what there is.
+//
+// TestServer in pkg/apiserver shows them against a real etcd.
+package registry

@@ -1,0 +1,145 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/component-helpers/auth/rbac/validation"
+)
+
+// addRoles guards roles and bindings: nobody may grant what they do not have, unless they may "escalate" or "bind".
+func addRoles(_ context.Context, d *Dependencies, served Served) error {
+	for _, resource := range []string{"clusterroles", "roles", "clusterrolebindings", "rolebindings"} {
+		store, err := d.store(rbacv1.GroupName, resource)
+		if err != nil {
+			return err
+		}
+		served.add(rbacv1.GroupName, "v1", resource, &grantStore{store, d, resource})
+	}
+	return nil
+}
+
+// grantStore checks every write before it reaches the store.
+type grantStore struct {
+	*genericregistry.Store
+	d        *Dependencies
+	resource string
+}
+
+func (s *grantStore) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, o *metav1.CreateOptions) (runtime.Object, error) {
+	if err := s.check(ctx, obj, nil); err != nil {
+		return nil, err
+	}
+	return s.Store.Create(ctx, obj, validate, o)
+}
+
+func (s *grantStore) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, force bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	guarded := rest.WrapUpdatedObjectInfo(info, func(ctx context.Context, obj, old runtime.Object) (runtime.Object, error) {
+		return obj, s.check(ctx, obj, old)
+	})
+	return s.Store.Update(ctx, name, guarded, create, update, force, o)
+}
+
+// check refuses to grant rules that the user does not have.
+func (s *grantStore) check(ctx context.Context, obj, old runtime.Object) error {
+	u, ok := request.UserFrom(ctx)
+	if !ok || s.d.Roles == nil || privileged(u) || !grantsMore(obj, old) {
+		return nil
+	}
+	verb, name, rules, err := s.granted(obj)
+	if err != nil {
+		return apierrors.NewForbidden(s.DefaultQualifiedResource, name, err)
+	}
+	namespace := request.NamespaceValue(ctx)
+	if s.may(ctx, u, verb, namespace, obj) {
+		return nil
+	}
+	own, err := s.d.Roles.Rules(u, namespace)
+	if covered, missing := validation.Covers(own, rules); !covered {
+		reason := fmt.Errorf("user %q (groups=%q) is attempting to grant RBAC permissions not currently held:\n%v", u.GetName(), u.GetGroups(), missing)
+		if err != nil {
+			reason = fmt.Errorf("%w; resolution errors: %w", reason, err)
+		}
+		return apierrors.NewForbidden(s.DefaultQualifiedResource, name, reason)
+	}
+	return nil
+}
+
+func privileged(u user.Info) bool {
+	for _, g := range u.GetGroups() {
+		if g == user.SystemPrivilegedGroup {
+			return true
+		}
+	}
+	return false
+}
+
+// grantsMore reports whether a write can grant anything that was not granted before.
+func grantsMore(obj, old runtime.Object) bool {
+	switch o := obj.(type) {
+	case *rbacv1.ClusterRole:
+		before, ok := old.(*rbacv1.ClusterRole)
+		return !ok || !apiequality.Semantic.DeepEqual(o.Rules, before.Rules) || !apiequality.Semantic.DeepEqual(o.AggregationRule, before.AggregationRule)
+	case *rbacv1.Role:
+		before, ok := old.(*rbacv1.Role)
+		return !ok || !apiequality.Semantic.DeepEqual(o.Rules, before.Rules)
+	case *rbacv1.ClusterRoleBinding:
+		before, ok := old.(*rbacv1.ClusterRoleBinding)
+		return !ok || !apiequality.Semantic.DeepEqual(o.Subjects, before.Subjects) || o.RoleRef != before.RoleRef
+	case *rbacv1.RoleBinding:
+		before, ok := old.(*rbacv1.RoleBinding)
+		return !ok || !apiequality.Semantic.DeepEqual(o.Subjects, before.Subjects) || o.RoleRef != before.RoleRef
+	}
+	return true
+}
+
+// granted returns the rules that an object grants, and the verb that allows anyone to grant them.
+func (s *grantStore) granted(obj runtime.Object) (verb, name string, rules []rbacv1.PolicyRule, err error) {
+	switch o := obj.(type) {
+	case *rbacv1.ClusterRole:
+		rules = o.Rules
+		if o.AggregationRule != nil {
+			// It may come to hold anything.
+			rules = append(rules[:len(rules):len(rules)], rbacv1.PolicyRule{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}},
+				rbacv1.PolicyRule{Verbs: []string{"*"}, NonResourceURLs: []string{"*"}})
+		}
+		return "escalate", o.Name, rules, nil
+	case *rbacv1.Role:
+		return "escalate", o.Name, o.Rules, nil
+	case *rbacv1.ClusterRoleBinding:
+		rules, err = s.d.Roles.RulesOf("", o.RoleRef)
+		return "bind", o.Name, rules, err
+	case *rbacv1.RoleBinding:
+		rules, err = s.d.Roles.RulesOf(o.Namespace, o.RoleRef)
+		return "bind", o.Name, rules, err
+	}
+	return "", "", nil, fmt.Errorf("check grant: got a %T", obj)
+}
+
+// may asks whether the user holds the verb on the role.
+func (s *grantStore) may(ctx context.Context, u user.Info, verb, namespace string, obj runtime.Object) bool {
+	q := authorizer.AttributesRecord{User: u, Verb: verb, APIGroup: rbacv1.GroupName, APIVersion: "*", ResourceRequest: true, Namespace: namespace, Resource: s.resource}
+	switch o := obj.(type) {
+	case *rbacv1.ClusterRoleBinding:
+		q.Resource, q.Name = "clusterroles", o.RoleRef.Name
+	case *rbacv1.RoleBinding:
+		q.Resource, q.Name = "roles", o.RoleRef.Name
+		if o.RoleRef.Kind == "ClusterRole" {
+			q.Resource = "clusterroles"
+		}
+	case metav1.Object:
+		q.Name = o.GetName()
+	}
+	decision, _, err := s.d.Authorizer.Authorize(ctx, q)
+	return err == nil && decision == authorizer.DecisionAllow
+}

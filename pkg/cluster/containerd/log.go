@@ -1,0 +1,58 @@
+package containerd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// lastLines is how much of the log an error shows, at most lastBytes.
+const lastLines, lastBytes = 8, 16 << 10
+
+// explain adds the end of the daemon's log to an error.
+func (d *Daemon) explain(err error) error {
+	tail, readErr := tailOf(d.cfg.LogFile)
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	if tail == "" {
+		return fmt.Errorf("%w; its log %s is empty", err, d.cfg.LogFile)
+	}
+	return fmt.Errorf("%w; the end of its log %s:\n%s", err, d.cfg.LogFile, tail)
+}
+
+// tailOf gives the last lines of a file.
+func tailOf(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read log: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read log: %w", err)
+	}
+	content, err := io.ReadAll(io.NewSectionReader(file, max(0, info.Size()-lastBytes), lastBytes))
+	if err != nil {
+		return "", fmt.Errorf("read log: %w", err)
+	}
+	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-lastLines):], "\n"), nil
+}
+
+// rotate puts a log that has grown large aside.
+func rotate(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || (err == nil && info.Size() < maxLog) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("examine log: %w", err)
+	}
+	if err := os.Rename(path, path+".1"); err != nil {
+		return fmt.Errorf("put log aside: %w", err)
+	}
+	return nil
+}

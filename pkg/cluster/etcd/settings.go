@@ -1,0 +1,77 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"syscall"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+const (
+	// A single member elects itself after one to electionMs/tickMs ticks: this pair costs at most 100 ms at start-up
+	// and fifty wake-ups a second, each of a few microseconds. A longer election would protect from slow peers only.
+	tickMs, electionMs = 20, 100
+
+	// The write-ahead log is synced for every write, so the database file may follow later: after a crash it is made up
+	// from the log. Fewer commits write the pages that keep changing (node leases) less often.
+	batchInterval = 5 * time.Second
+	batchLimit    = 10_000
+
+	// maxRequestBytes leaves room for a 3 MiB API request, which is what the API server lets in.
+	maxRequestBytes = 8 << 20
+)
+
+// settings are etcd's own, for one member that nobody reaches over a network.
+func (m *Member) settings() *embed.Config {
+	cfg := embed.NewConfig()
+	cfg.Name = "proa"
+	cfg.Dir = m.cfg.Dir
+	// The advertised addresses are only names in the membership list; nothing listens there.
+	peer := url.URL{Scheme: "http", Host: "localhost:2380"}
+	cfg.ListenPeerUrls = nil
+	cfg.AdvertisePeerUrls = []url.URL{peer}
+	cfg.InitialCluster = cfg.Name + "=" + peer.String()
+	cfg.ListenClientUrls = []url.URL{unixURL(m.cfg.Socket)}
+	cfg.AdvertiseClientUrls = []url.URL{{Scheme: "http", Host: "localhost:2379"}}
+	cfg.TickMs, cfg.ElectionMs = tickMs, electionMs
+	cfg.BackendBatchInterval, cfg.BackendBatchLimit = batchInterval, batchLimit
+	cfg.BackendFreelistType = "map"
+	cfg.QuotaBackendBytes = m.cfg.QuotaBytes
+	cfg.MaxRequestBytes = maxRequestBytes
+	cfg.MaxTxnOps = 1024
+	cfg.AutoCompactionRetention = "0"
+	cfg.WatchProgressNotifyInterval = 5 * time.Second
+	cfg.EnableGRPCGateway = false
+	// A fatal message must not end the process behind our back: see open.
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.cfg.Logger.WithOptions(zap.WithFatalHook(zapcore.WriteThenPanic)))
+	return cfg
+}
+
+// claimSocket removes a socket that nobody serves, left by a process that was killed, and refuses one that is served.
+func (m *Member) claimSocket(ctx context.Context) error {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", m.cfg.Socket)
+	switch {
+	case err == nil:
+		conn.Close()
+		return fmt.Errorf("start etcd in %q: %w: another process serves %q; stop it or choose another directory",
+			m.cfg.Dir, syscall.EADDRINUSE, m.cfg.Socket)
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.ECONNREFUSED):
+		if err := os.Remove(m.cfg.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove stale etcd socket: %w", err)
+		}
+		return nil
+	default:
+		return fmt.Errorf("examine etcd socket %q: %w", m.cfg.Socket, err)
+	}
+}

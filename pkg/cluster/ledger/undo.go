@@ -1,0 +1,78 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+// grace is how long a process may take to end by itself before it is killed.
+const grace = 10 * time.Second
+
+// undoers is how each kind is undone. Each succeeds if the thing is gone already.
+func undoers() map[Kind]func(context.Context, Entry) error {
+	return map[Kind]func(context.Context, Entry) error{
+		Interface:   undoInterface,
+		Route:       undoRoute,
+		NftTable:    undoNftTable,
+		Mount:       undoMount,
+		MountsUnder: undoMountsUnder,
+		Cgroup:      undoCgroup,
+		Processes:   undoProcesses,
+		Sysctl:      undoSysctl,
+		File:        undoFile,
+		Dir:         undoDir,
+	}
+}
+
+// Undo reverts the standing changes, newest first. It goes on after a failure; what failed keeps standing, so that Undo
+// can be called again, and is in the error. It may be called again after any outcome.
+func (l *Ledger) Undo(ctx context.Context) error {
+	logger := klog.FromContext(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	undo := undoers()
+	var faults []error
+	for _, e := range slices.Backward(slices.Clone(l.standing)) {
+		if err := ctx.Err(); err != nil {
+			faults = append(faults, fmt.Errorf("undo %s: %w", e, err))
+			continue
+		}
+		revert, known := undo[e.Kind]
+		if !known {
+			faults = append(faults, fmt.Errorf("undo %s: a newer version wrote this kind; use that version", e))
+			continue
+		}
+		if err := revert(ctx, e); err != nil {
+			faults = append(faults, fmt.Errorf("undo %s: %w", e, err))
+			continue
+		}
+		logger.V(2).Info("Undid change", "change", e.String())
+		if err := l.write(line{Undone: e.Seq}); err != nil {
+			return fmt.Errorf("note in the ledger that %s is undone: %w", e, err)
+		}
+		l.standing = without(l.standing, e.Seq)
+	}
+	if len(l.standing) == 0 {
+		if err := l.empty(); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// empty shortens the file of a ledger in which nothing stands.
+func (l *Ledger) empty() error {
+	if err := l.file.Truncate(0); err != nil {
+		return fmt.Errorf("empty the ledger: %w", err)
+	}
+	if _, err := l.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("empty the ledger: %w", err)
+	}
+	return l.file.Sync()
+}

@@ -1,0 +1,206 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Step is one part.
+type Step struct {
+	// Name is unique in the list and is what people see.
+	Name string
+	// After are the names of the steps that must have started before, and are stopped after, this one.
+	After []string
+	// Start returns when others may rely on the step. Its context ends when the step is to stop; work that goes on is
+	// handed to the task.
+	Start func(ctx context.Context, task *Task) error
+	// Stop, if there is one, is called before the step's context ends, when all that need it have stopped. It is for
+	// what must be done while the step still works.
+	Stop func(ctx context.Context) error
+}
+
+// Task takes the work of a step that goes on after Start. It may be used until Start returns.
+type Task struct {
+	run *running
+}
+
+// Go runs fn until the step is stopped. If fn returns before that, with an error or without, everything is stopped.
+func (t *Task) Go(fn func(ctx context.Context) error) {
+	r := t.run
+	r.work.Go(func() {
+		err := fn(r.ctx)
+		switch {
+		case err != nil && !(r.ctx.Err() != nil && errors.Is(err, context.Canceled)):
+			r.fail(fmt.Errorf("run %s: %w", r.step.Name, err))
+		case r.ctx.Err() == nil:
+			r.fail(fmt.Errorf("run %s: it ended by itself", r.step.Name))
+		}
+	})
+}
+
+// State is what has become of a step.
+type State string
+
+const (
+	Starting State = "starting"
+	Started  State = "started"
+	Failed   State = "failed"
+	Stopping State = "stopping"
+	Stopped  State = "stopped"
+)
+
+// Event says that a step has come to a state.
+type Event struct {
+	Step  string `json:"step"`
+	State State  `json:"state"`
+	// At is the time since Run began; Took is the time since the step's last event.
+	At   time.Duration `json:"at"`
+	Took time.Duration `json:"took"`
+	// Error is what went wrong, with Failed.
+	Error string `json:"error,omitempty"`
+}
+
+// Hooks are told what happens. They are called by many goroutines and must return soon.
+type Hooks struct {
+	// Event is told of every step.
+	Event func(Event)
+	// Started is called once, when all steps have started.
+	Started func()
+}
+
+// running is a step in one Run.
+type running struct {
+	step      Step
+	needs     []*running
+	neededBy  []*running
+	ctx       context.Context
+	cancel    context.CancelFunc
+	work      sync.WaitGroup
+	report    func(Event)
+	fail      func(error)
+	startDone chan struct{} // closed when Start has returned, or will not be called
+	started   chan struct{} // closed when Start has returned without error
+	stopped   chan struct{}
+	runBegan  time.Time
+	began     time.Time // of the present state; see event
+	entered   bool      // whether Start was called; read after startDone
+}
+
+// Run starts the steps, waits until ctx ends or one of them fails, and stops them. The error is nil if they ran until
+// ctx ended and stopped well.
+func Run(ctx context.Context, list []Step, hooks Hooks) error {
+	var mu sync.Mutex
+	var faults []error // guarded by mu
+	abort := make(chan struct{})
+	var once sync.Once
+	fail := func(err error) {
+		mu.Lock()
+		faults = append(faults, err)
+		mu.Unlock()
+		once.Do(func() { close(abort) })
+	}
+	all, err := arrange(ctx, list, hooks, fail)
+	if err != nil {
+		return err
+	}
+	var group sync.WaitGroup
+	for _, r := range all {
+		group.Go(func() { r.start(abort) })
+	}
+	group.Go(func() { announce(all, abort, hooks.Started) })
+	select {
+	case <-ctx.Done():
+		once.Do(func() { close(abort) })
+	case <-abort:
+	}
+	for _, r := range all {
+		group.Go(r.stop)
+	}
+	group.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	return errors.Join(faults...)
+}
+
+// announce calls started when every step has.
+func announce(all []*running, abort <-chan struct{}, started func()) {
+	for _, r := range all {
+		select {
+		case <-r.started:
+		case <-abort:
+			return
+		}
+	}
+	if started != nil {
+		started()
+	}
+}
+
+// start waits for what the step needs and starts it, unless everything is to stop before.
+func (r *running) start(abort <-chan struct{}) {
+	defer close(r.startDone)
+	for _, need := range r.needs {
+		select {
+		case <-need.started:
+		case <-abort:
+			return
+		}
+	}
+	select {
+	case <-abort:
+		return
+	default:
+	}
+	r.entered = true
+	r.event(Starting, nil)
+	if err := r.step.Start(r.ctx, &Task{run: r}); err != nil {
+		r.event(Failed, err)
+		if r.ctx.Err() == nil || !errors.Is(err, context.Canceled) { // else it was broken off
+			r.fail(fmt.Errorf("start %s: %w", r.step.Name, err))
+		}
+		return
+	}
+	r.event(Started, nil)
+	close(r.started)
+}
+
+// stop ends the step when all that need it have ended. A step that is still starting is broken off.
+func (r *running) stop() {
+	defer close(r.stopped)
+	for _, user := range r.neededBy {
+		<-user.stopped
+	}
+	select {
+	case <-r.started:
+		r.event(Stopping, nil)
+		if r.step.Stop != nil {
+			if err := r.step.Stop(context.WithoutCancel(r.ctx)); err != nil {
+				r.fail(fmt.Errorf("stop %s: %w", r.step.Name, err))
+			}
+		}
+	default:
+	}
+	r.cancel()
+	<-r.startDone
+	r.work.Wait()
+	if r.entered {
+		r.event(Stopped, nil)
+	}
+}
+
+// event is called by one goroutine at a time: the one that starts, then the one that stops.
+func (r *running) event(state State, err error) {
+	now := time.Now()
+	e := Event{Step: r.step.Name, State: state, At: now.Sub(r.runBegan)}
+	if !r.began.IsZero() {
+		e.Took = now.Sub(r.began)
+	}
+	r.began = now
+	if err != nil {
+		e.Error = err.Error()
+	}
+	r.report(e)
+}

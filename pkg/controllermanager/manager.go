@@ -1,0 +1,162 @@
+package controllermanager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/controllers"
+	"github.com/proa-sh/proa/pkg/controllers/control"
+)
+
+// Config is what a Manager is made of.
+type Config struct {
+	// Informers are shared with the rest of the process. The owner starts them after New.
+	Informers informers.SharedInformerFactory
+	// ClientFor returns the connection of a service account of namespace kube-system, given the account's name. A
+	// process that does not separate identities may return the same connection for all.
+	ClientFor func(serviceAccount string) *rest.Config
+	// Controllers selects: a name switches a controller on, "-name" off, and "*" stands for all others.
+	Controllers []string
+	// Settings are passed to the controllers.
+	Settings controllers.Settings
+}
+
+// Manager runs controllers.
+type Manager struct {
+	running []running
+	failed  atomic.Pointer[error]
+}
+
+// running is one controller with what belongs to it.
+type running struct {
+	name       string
+	controller control.Controller
+	events     record.EventBroadcaster
+	sink       typedcore.EventsGetter
+}
+
+// New makes the selected controllers. It asks the informers for all kinds that they need.
+func New(cfg Config) (*Manager, error) {
+	if err := check(cfg.Controllers); err != nil {
+		return nil, err
+	}
+	m := &Manager{}
+	for _, entry := range controllers.All() {
+		if !selected(cfg.Controllers, entry.Name) {
+			continue
+		}
+		one, err := build(cfg, entry)
+		if errors.Is(err, controllers.ErrOff) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make %s: %w", entry.Name, err)
+		}
+		m.running = append(m.running, one)
+	}
+	return m, nil
+}
+
+// build makes one controller and its dependencies.
+func build(cfg Config, entry controllers.Entry) (running, error) {
+	connection := rest.AddUserAgent(rest.CopyConfig(cfg.ClientFor(entry.Identity)), entry.Identity)
+	client, err := kubernetes.NewForConfig(connection)
+	if err != nil {
+		return running{}, fmt.Errorf("make client: %w", err)
+	}
+	events := record.NewBroadcaster()
+	workers := entry.Workers
+	if n, set := cfg.Settings.Workers[entry.Name]; set && n > 0 {
+		workers = n
+	}
+	c, err := entry.New(control.Dependencies{
+		Name: entry.Name, Informers: cfg.Informers, Client: client, REST: connection, Workers: workers,
+		Recorder: events.NewRecorder(scheme.Scheme, v1.EventSource{Component: entry.Source}),
+	}, cfg.Settings)
+	if err != nil {
+		events.Shutdown()
+		return running{}, err
+	}
+	return running{entry.Name, c, events, client.CoreV1()}, nil
+}
+
+// Names are the controllers that will run.
+func (m *Manager) Names() []string {
+	var names []string
+	for _, r := range m.running {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Run runs the controllers until ctx ends, or until one fails, which ends the others too.
+func (m *Manager) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	klog.FromContext(ctx).V(2).Info("Starting controllers", "controllers", m.Names())
+	var wg sync.WaitGroup
+	for _, r := range m.running {
+		sink := r.events.StartRecordingToSink(&typedcore.EventSinkImpl{Interface: r.sink.Events("")})
+		wg.Go(func() {
+			defer r.events.Shutdown()
+			defer sink.Stop()
+			if err := r.controller.Run(ctx); err != nil {
+				err = fmt.Errorf("%s: %w", r.name, err)
+				m.failed.CompareAndSwap(nil, &err)
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	return m.Healthy()
+}
+
+// Healthy returns the error with which a controller has ended, if one has.
+func (m *Manager) Healthy() error {
+	if err := m.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// selected says whether the selection switches a controller on.
+func selected(selection []string, name string) bool {
+	switch {
+	case slices.Contains(selection, "-"+name):
+		return false
+	case slices.Contains(selection, name):
+		return true
+	default:
+		return slices.Contains(selection, "*")
+	}
+}
+
+// check finds names in the selection that no controller has.
+func check(selection []string) error {
+	var unknown []error
+	for _, name := range selection {
+		if name == "*" {
+			continue
+		}
+		if len(name) > 0 && name[0] == '-' {
+			name = name[1:]
+		}
+		if !slices.ContainsFunc(controllers.All(), func(e controllers.Entry) bool { return e.Name == name }) {
+			unknown = append(unknown, fmt.Errorf("%q is not a controller", name))
+		}
+	}
+	return errors.Join(unknown...)
+}

@@ -1,0 +1,237 @@
+package deployment
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	apps "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// observed is what a plan is made from. Nothing in it is modified.
+type observed struct {
+	deployment *apps.Deployment
+	// sets are all that the Deployment owns.
+	sets []*apps.ReplicaSet
+	// oldPods says whether pods of sets other than the newest still run or end.
+	oldPods bool
+	now     time.Time
+}
+
+// action is one thing to do: createSet, updateSet, deleteSet or setRevision.
+type action interface{ isAction() }
+
+// createSet creates the set of the Deployment's template.
+type createSet struct{ set *apps.ReplicaSet }
+
+// updateSet writes set, which is changed from was. A change of size is an event.
+type updateSet struct{ was, set *apps.ReplicaSet }
+
+// deleteSet deletes a set of the past.
+type deleteSet struct{ set *apps.ReplicaSet }
+
+// setRevision writes the revision into the Deployment's annotation.
+type setRevision struct{ revision string }
+
+func (createSet) isAction()   {}
+func (updateSet) isAction()   {}
+func (deleteSet) isAction()   {}
+func (setRevision) isAction() {}
+
+// rollout is the situation: observed, sorted.
+type rollout struct {
+	observed
+	newest *apps.ReplicaSet   // of the Deployment's template; nil when there is none yet
+	old    []*apps.ReplicaSet // all others, oldest first
+	notice *apps.DeploymentCondition
+}
+
+// plan decides the next step, and what the status is then. after is when time alone asks for the next look.
+func plan(o observed) (actions []action, status apps.DeploymentStatus, after time.Duration, err error) {
+	r := sortSets(o)
+	switch {
+	case o.deployment.DeletionTimestamp != nil:
+	case o.deployment.Spec.Paused:
+		actions = append(r.describe(), r.resize()...)
+		actions = append(actions, r.forget()...)
+	case r.newest == nil:
+		if actions, err = r.create(); err != nil {
+			return nil, apps.DeploymentStatus{}, 0, err
+		}
+	case r.resized():
+		actions = append(r.describe(), r.resize()...)
+	case rolls(o.deployment):
+		actions = append(r.describe(), r.roll()...)
+	default:
+		actions = append(r.describe(), r.recreate()...)
+	}
+	status, after = r.status()
+	if !o.deployment.Spec.Paused && o.deployment.DeletionTimestamp == nil && complete(o.deployment, status) {
+		actions = append(actions, r.forget()...)
+	}
+	return mergeUpdates(actions), status, after, nil
+}
+
+// sortSets finds the newest set. Of several with the Deployment's template, which only others can have made, it is the
+// oldest, so that the choice stays the same.
+func sortSets(o observed) *rollout {
+	r := &rollout{observed: o}
+	for _, set := range slices.SortedFunc(slices.Values(o.sets), oldestFirst) {
+		if r.newest == nil && sameTemplate(&set.Spec.Template, &o.deployment.Spec.Template) {
+			r.newest = set
+		} else {
+			r.old = append(r.old, set)
+		}
+	}
+	return r
+}
+
+// all are the newest set, if any, and the old ones.
+func (r *rollout) all() []*apps.ReplicaSet {
+	if r.newest == nil {
+		return r.old
+	}
+	return append(slices.Clone(r.old), r.newest)
+}
+
+// nextRevision is above that of all old sets.
+func (r *rollout) nextRevision() int64 {
+	highest := int64(0)
+	for _, set := range r.old {
+		highest = max(highest, revision(set))
+	}
+	return highest + 1
+}
+
+// create makes the newest set. A Recreate Deployment first ends the old pods, but its new set stands already, empty.
+func (r *rollout) create() ([]action, error) {
+	d := r.deployment
+	hash, err := templateHash(&d.Spec.Template, d.Status.CollisionCount)
+	if err != nil {
+		return nil, err
+	}
+	surge, _ := limits(d)
+	set := &apps.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:       d.Namespace,
+			Name:            d.Name + "-" + hash,
+			Labels:          withLabel(d.Spec.Template.Labels, hash),
+			Annotations:     sizeAnnotations(newestAnnotations(d, nil, r.nextRevision()), wanted(d), surge),
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(d, kind())},
+		},
+		Spec: apps.ReplicaSetSpec{
+			MinReadySeconds: d.Spec.MinReadySeconds,
+			Selector:        d.Spec.Selector.DeepCopy(),
+			Template:        *d.Spec.Template.DeepCopy(),
+		},
+	}
+	set.Spec.Selector.MatchLabels = withLabel(set.Spec.Selector.MatchLabels, hash)
+	set.Spec.Template.Labels = withLabel(set.Spec.Template.Labels, hash)
+	first := r.newSize(0)
+	set.Spec.Replicas = &first
+	r.notice = progressing("True", "NewReplicaSetCreated", "Created new replica set "+strconv.Quote(set.Name), r.now)
+	return []action{createSet{set}, setRevision{set.Annotations[revisionAnnotation]}}, nil
+}
+
+func withLabel(labels map[string]string, hash string) map[string]string {
+	labels = maps.Clone(labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[apps.DefaultDeploymentUniqueLabelKey] = hash
+	return labels
+}
+
+// newSize is what the newest set should have, when it has current.
+func (r *rollout) newSize(current int32) int32 {
+	d := r.deployment
+	if !rolls(d) {
+		if sum(r.old, size) > 0 || r.oldPods {
+			return min(current, wanted(d))
+		}
+		return wanted(d)
+	}
+	if current >= wanted(d) {
+		return wanted(d)
+	}
+	surge, _ := limits(d)
+	room := wanted(d) + surge - sum(r.old, size) - current
+	return current + max(min(room, wanted(d)-current), 0)
+}
+
+// describe brings annotations and readiness delay of the newest set up to date, and the Deployment's revision.
+func (r *rollout) describe() []action {
+	if r.newest == nil {
+		return nil
+	}
+	set := r.newest.DeepCopy()
+	set.Annotations = newestAnnotations(r.deployment, r.newest.Annotations, r.nextRevision())
+	set.Spec.MinReadySeconds = r.deployment.Spec.MinReadySeconds
+	actions := []action{setRevision{set.Annotations[revisionAnnotation]}}
+	if r.deployment.Status.Conditions == nil || findCondition(r.deployment.Status.Conditions, apps.DeploymentProgressing) == nil {
+		r.notice = progressing("True", "FoundNewReplicaSet", "Found new replica set "+strconv.Quote(set.Name), r.now)
+	}
+	if !maps.Equal(set.Annotations, r.newest.Annotations) || set.Spec.MinReadySeconds != r.newest.Spec.MinReadySeconds {
+		actions = append(actions, updateSet{r.newest, set})
+	}
+	return actions
+}
+
+// sized is set with another size.
+func (r *rollout) sized(set *apps.ReplicaSet, to int32) updateSet {
+	surge, _ := limits(r.deployment)
+	changed := set.DeepCopy()
+	changed.Spec.Replicas = &to
+	changed.Annotations = sizeAnnotations(set.Annotations, wanted(r.deployment), surge)
+	return updateSet{set, changed}
+}
+
+// forget deletes empty old sets beyond the history that is kept.
+func (r *rollout) forget() []action {
+	limit := r.deployment.Spec.RevisionHistoryLimit
+	if limit == nil || *limit == math.MaxInt32 {
+		return nil
+	}
+	past := slices.DeleteFunc(slices.Clone(r.old), func(set *apps.ReplicaSet) bool { return set.DeletionTimestamp != nil })
+	excess := len(past) - int(*limit)
+	if excess <= 0 {
+		return nil
+	}
+	slices.SortStableFunc(past, func(a, b *apps.ReplicaSet) int { return int(min(max(revision(a)-revision(b), -1), 1)) })
+	var actions []action
+	for _, set := range past[:excess] {
+		if set.Status.Replicas == 0 && size(set) == 0 && set.Generation <= set.Status.ObservedGeneration {
+			actions = append(actions, deleteSet{set})
+		}
+	}
+	return actions
+}
+
+// mergeUpdates makes one write of several to the same set.
+func mergeUpdates(actions []action) []action {
+	var merged []action
+	for _, a := range actions {
+		update, ok := a.(updateSet)
+		at := slices.IndexFunc(merged, func(b action) bool {
+			earlier, same := b.(updateSet)
+			return ok && same && earlier.was.UID == update.was.UID && earlier.was.Name == update.was.Name
+		})
+		if at < 0 {
+			merged = append(merged, a)
+			continue
+		}
+		earlier := merged[at].(updateSet)
+		both := earlier.set.DeepCopy()
+		both.Spec.Replicas = update.set.Spec.Replicas
+		for _, name := range []string{desiredAnnotation, maxAnnotation} {
+			if value, found := update.set.Annotations[name]; found {
+				both.Annotations[name] = value
+			}
+		}
+		merged[at] = updateSet{earlier.was, both}
+	}
+	return merged
+}

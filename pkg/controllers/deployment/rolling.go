@@ -1,0 +1,72 @@
+package deployment
+
+import (
+	apps "k8s.io/api/apps/v1"
+)
+
+// roll moves replicas from old sets to the newest within the limits.
+//
+// It reckons with the sizes that the sets want, not with the pods that are there, so that a decision is not taken twice
+// when the sets' own controller has not followed yet; only what is available is taken from the sets' status.
+func (r *rollout) roll() []action {
+	var actions []action
+	current, next := size(r.newest), r.newSize(size(r.newest))
+	if next != current {
+		actions = append(actions, r.sized(r.newest, next))
+	}
+	for _, update := range r.shrink(next) {
+		actions = append(actions, update)
+	}
+	return actions
+}
+
+// shrink takes replicas from old sets when the newest has newSize: first those that are not available anyhow, then as
+// many of the others as may be missing.
+func (r *rollout) shrink(newSize int32) []updateSet {
+	old := active(r.old)
+	if len(old) == 0 {
+		return nil
+	}
+	_, missing := limits(r.deployment)
+	least := wanted(r.deployment) - missing
+	// A set that its controller has not followed down yet still tells of pods that are as good as gone.
+	available := func(set *apps.ReplicaSet) int32 { return min(set.Status.AvailableReplicas, size(set)) }
+	notYet := max(newSize-r.newest.Status.AvailableReplicas, 0)
+	budget := sum(old, size) + newSize - least - notYet
+	if budget <= 0 {
+		return nil
+	}
+	to := make([]int32, len(old))
+	cleaned := int32(0)
+	for i, set := range old {
+		broken := min(max(size(set)-available(set), 0), budget-cleaned)
+		to[i] = size(set) - broken
+		cleaned += broken
+	}
+	// After the broken ones, healthy pods may go as long as enough are available.
+	spare := sum(old, available) + min(r.newest.Status.AvailableReplicas, newSize) - least
+	for i := range old {
+		healthy := min(to[i], max(spare, 0))
+		to[i] -= healthy
+		spare -= healthy
+	}
+	var updates []updateSet
+	for i, set := range old {
+		if to[i] != size(set) {
+			updates = append(updates, r.sized(set, to[i]))
+		}
+	}
+	return updates
+}
+
+// recreate ends all old pods before the first new one.
+func (r *rollout) recreate() []action {
+	var actions []action
+	for _, set := range active(r.old) {
+		actions = append(actions, r.sized(set, 0))
+	}
+	if next := r.newSize(size(r.newest)); next != size(r.newest) {
+		actions = append(actions, r.sized(r.newest, next))
+	}
+	return actions
+}

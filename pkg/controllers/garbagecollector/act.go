@@ -1,0 +1,91 @@
+package garbagecollector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/controllers/control"
+)
+
+// act does the actions in order, and stops at the first that fails. A conflict means that the graph was behind; the
+// change that it had not seen wakes the node, or the retry does.
+func (c *Controller) act(ctx context.Context, n *node, actions []action) error {
+	for _, a := range actions {
+		var err error
+		switch a := a.(type) {
+		case forgetOwners:
+			err = c.patch(ctx, n, "ownerReferences", withoutOwners(n.owners(), a.owners))
+		case unblock:
+			err = c.patch(ctx, n, "ownerReferences", unblocked(n.owners()))
+		case dropFinalizer:
+			err = c.patch(ctx, n, "finalizers", slices.DeleteFunc(slices.Clone(n.object.GetFinalizers()), func(f string) bool { return f == a.finalizer }))
+		case orphan:
+			err = control.All(ctx, len(a.dependents), func(ctx context.Context, i int) error {
+				one := a.dependents[i]
+				return c.patch(ctx, one, "ownerReferences", withoutOwners(one.owners(), []types.UID{n.uid()}))
+			})
+		case remove:
+			err = c.remove(ctx, n, a.policy)
+		case wakeDependents:
+			for _, one := range a.dependents {
+				c.trigger.Wake(control.KeyOf("", string(one.uid())))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func withoutOwners(refs []metav1.OwnerReference, owners []types.UID) []metav1.OwnerReference {
+	return slices.DeleteFunc(slices.Clone(refs), func(ref metav1.OwnerReference) bool { return slices.Contains(owners, ref.UID) })
+}
+
+func unblocked(refs []metav1.OwnerReference) []metav1.OwnerReference {
+	free := slices.Clone(refs)
+	for i := range free {
+		no := false
+		free[i].BlockOwnerDeletion = &no
+	}
+	return free
+}
+
+// patch replaces one field of the metadata of n, if n is still as the graph has it.
+func (c *Controller) patch(ctx context.Context, n *node, field string, value any) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": n.uid(), "resourceVersion": n.object.GetResourceVersion(), field: value,
+	}})
+	if err != nil {
+		return fmt.Errorf("encode patch: %w", err)
+	}
+	_, err = c.metadata.Resource(n.resource).Namespace(n.object.GetNamespace()).Patch(ctx, n.object.GetName(), types.MergePatchType, patch, metav1.PatchOptions{})
+	if err == nil || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("patch %s of %s %q: %w", field, n.resource.Resource, klog.KObj(n.object), err)
+}
+
+// remove deletes n, if it is still as the graph has it.
+func (c *Controller) remove(ctx context.Context, n *node, policy metav1.DeletionPropagation) error {
+	uid, version := n.uid(), n.object.GetResourceVersion()
+	err := c.metadata.Resource(n.resource).Namespace(n.object.GetNamespace()).Delete(ctx, n.object.GetName(), metav1.DeleteOptions{
+		PropagationPolicy: &policy,
+		Preconditions:     &metav1.Preconditions{UID: &uid, ResourceVersion: &version},
+	})
+	if err == nil {
+		klog.FromContext(ctx).V(2).Info("Deleted object", "resource", n.resource.Resource, "object", klog.KObj(n.object), "policy", policy)
+		return nil
+	}
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("delete %s %q: %w", n.resource.Resource, klog.KObj(n.object), err)
+}

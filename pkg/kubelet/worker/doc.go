@@ -1,0 +1,14 @@
+// Package worker decides, for each pod of the node, what is to be done next, and sees that it is done.
+//
+// It owns one state machine per pod UID ([State]). [State.Step] is a function of the state and the time: it says which
+// actions are due and when to look again; [State.Apply] takes the result of an action in. Neither reads a clock, calls
+// anything or blocks. [Pool] owns one goroutine per pod that carries actions out through Config.Do, each in a goroutine of
+// its own that is joined, and is woken by changes of the desired pod, runtime events, probe verdicts, finished actions and
+// timers, never by polling.
+//
+// In come desired pods, podstate.Observed, probe verdicts; out go actions, events, probe targets and podstate.View, from
+// which the status is computed. It never talks to the container runtime or the API by itself and knows no other stage.
+//
+// The text scenarios in testdata (TestScenarios) show every path of a pod's life; run with -update after a change and review
+// the difference. TestPool shows the acting part under a synthetic clock.
+package worker

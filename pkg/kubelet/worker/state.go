@@ -1,0 +1,340 @@
+package worker
+
+import (
+	"strconv"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/proa-sh/proa/pkg/kubelet/podstate"
+	"github.com/proa-sh/proa/pkg/pods"
+)
+
+// Settings are the same for every pod of a node.
+type Settings struct {
+	// CrashMax is the longest back-off before a restart.
+	CrashMax time.Duration
+	// HostIPs are the node's addresses.
+	HostIPs []string
+	// RuntimeName is the scheme of container ids.
+	RuntimeName string
+	// Hash identifies the definition of a container whose change needs a restart.
+	Hash func(*v1.Container) string
+	// Resources are the limits that the runtime should have in force for a container; a running instance whose limits
+	// differ is changed in place.
+	Resources func(pod *v1.Pod, c *v1.Container) Limits
+}
+
+// State is all that is known of one pod. It is owned by one goroutine.
+type State struct {
+	settings Settings
+	// Pod is the desired pod with the newest known API status. Never nil.
+	Pod *v1.Pod
+	// Gone: the object is no longer in the API.
+	Gone bool
+	// Observed is the runtime's picture; meaningless before known.
+	Observed podstate.Observed
+	known    bool
+	// dirty: something happened since Observed was read.
+	dirty bool
+
+	// Facts that actions have established.
+	cgroup       bool
+	cgroupParent string
+	mounted      bool
+	volumes      map[string]podstate.VolumePath
+	refreshAt    time.Time
+	refresh      bool
+	unmounted    bool
+	uncgrouped   bool
+	unlogged     bool
+	removed      bool
+
+	// Ending is set once and for all when the pod is to end; endBegan is when that was seen.
+	Ending   *podstate.Ending
+	endBegan time.Time
+
+	memos     map[string]*memo
+	instances map[string]*instance
+	resize    resizeState
+
+	// busy are the actions under way by key, retries the failed ones that wait.
+	busy    map[string]Action
+	retries map[string]retry
+}
+
+// memo is what is remembered of a container across its instances.
+type memo struct {
+	waiting podstate.Reason
+	// pulled is the image for the next start; used up by it.
+	pulled bool
+	image  podstate.Image
+	// pullFault is the last failure to pull, shown as back-off after a while.
+	pullFault string
+	pullShow  time.Time
+	crash     crash
+	// backedOff is the exit for which the BackOff event was recorded.
+	backedOff string
+}
+
+// instance is what is remembered of a container instance.
+type instance struct {
+	hooked   bool
+	hookGone string // why the postStart hook failed, "" if it did not
+	startup  bool
+	ready    bool
+	// unhealthy names the probe that failed for good.
+	unhealthy podstate.ProbeKind
+	kill      *kill
+}
+
+// kill is the ending of one instance.
+type kill struct {
+	began   time.Time
+	grace   int64
+	preStop bool // the hook has ended
+	stopBy  time.Time
+}
+
+// NewState starts from the desired pod.
+func NewState(pod *v1.Pod, settings Settings) *State {
+	return &State{
+		settings:  settings,
+		Pod:       pod,
+		memos:     map[string]*memo{},
+		instances: map[string]*instance{},
+		busy:      map[string]Action{},
+		retries:   map[string]retry{},
+	}
+}
+
+// Reject ends a pod that the node does not take.
+func (s *State) Reject(reason, message string) {
+	if s.Ending == nil {
+		s.Ending = &podstate.Ending{Rejected: true, Phase: v1.PodFailed, Reason: reason, Message: message}
+	}
+}
+
+// End ends the pod for a reason that is not in its object (eviction).
+func (s *State) End(e podstate.Ending, now time.Time) {
+	if s.Ending == nil {
+		s.Ending, s.endBegan = &e, now
+	}
+}
+
+// SetPod takes in a change of the desired pod or of its status in the API. An older version is ignored.
+func (s *State) SetPod(pod *v1.Pod) {
+	if older(pod, s.Pod) {
+		return
+	}
+	if pod.Generation != s.Pod.Generation || !equality.Semantic.DeepEqual(pod.Spec, s.Pod.Spec) {
+		// What the pod asks for may now be possible.
+		s.Nudge()
+	}
+	if !equality.Semantic.DeepEqual(pod.Labels, s.Pod.Labels) || !equality.Semantic.DeepEqual(pod.Annotations, s.Pod.Annotations) {
+		s.refresh = true
+		s.Nudge()
+	}
+	s.Pod = pod
+}
+
+// older compares resource versions; what cannot be compared counts as news.
+func older(a, b *v1.Pod) bool {
+	x, errX := strconv.ParseUint(a.ResourceVersion, 10, 64)
+	y, errY := strconv.ParseUint(b.ResourceVersion, 10, 64)
+	return errX == nil && errY == nil && x < y
+}
+
+// Nudge cuts the waits short that depend on the pod or on objects that it names.
+func (s *State) Nudge() {
+	for key, r := range s.retries {
+		if r.delay > 0 {
+			s.retries[key] = retry{delay: r.delay}
+		}
+	}
+}
+
+// Refresh says that an object which the pod names has changed.
+func (s *State) Refresh() {
+	s.refresh = true
+	s.Nudge()
+}
+
+// Touch says that something happened in the runtime.
+func (s *State) Touch() { s.dirty = true }
+
+// Probe takes in a probe's verdict.
+func (s *State) Probe(r podstate.ProbeResult) {
+	i := s.instances[r.ContainerID]
+	if i == nil {
+		return
+	}
+	switch {
+	case r.Kind == podstate.Readiness:
+		i.ready = r.Healthy
+	case !r.Healthy:
+		i.unhealthy = r.Kind
+	case r.Kind == podstate.Startup:
+		i.startup = true
+	}
+}
+
+// Apply takes in how an action ended.
+func (s *State) Apply(r Result, now time.Time) {
+	key := r.Action.key()
+	delete(s.busy, key)
+	if r.Err != nil {
+		s.retries[key] = s.retries[key].failed(now, r.Action.Kind)
+	} else {
+		delete(s.retries, key)
+	}
+	s.applyFacts(r)
+	switch r.Action.Kind {
+	case PullImage:
+		s.applyPull(r, now)
+	case StartContainer:
+		s.applyStart(r)
+	case PostStart:
+		s.applyPostStart(r)
+	case PreStop:
+		if i := s.instances[r.Action.ID]; i != nil && i.kill != nil {
+			i.kill.preStop = true
+		}
+	case ResizeContainer:
+		s.resize.fault(r.Action.Container, r.Err)
+	}
+	switch r.Action.Kind {
+	case CreateSandbox, StartContainer, StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, ResizeContainer:
+		// Whether it worked or not: the runtime knows what is now.
+		s.dirty = true
+	}
+}
+
+func (s *State) applyFacts(r Result) {
+	if r.Err != nil && r.Action.Kind == Inspect {
+		s.dirty = true
+		return
+	}
+	if r.Err != nil {
+		return
+	}
+	switch r.Action.Kind {
+	case Inspect:
+		s.setObserved(r.Observed)
+	case EnsureCgroup:
+		s.cgroup, s.cgroupParent = true, r.CgroupParent
+		s.resize.cgroupDone()
+	case MountVolumes:
+		s.mounted, s.volumes, s.refreshAt = true, r.Volumes, r.Refresh
+	case RefreshVolumes:
+		s.refreshAt = r.Refresh
+	case UnmountVolumes:
+		s.unmounted = true
+	case RemoveCgroup:
+		s.uncgrouped = true
+	case RemoveLogs:
+		s.unlogged = true
+	case DeletePod:
+		s.removed = true
+	case PublishStatus:
+		if r.Pod == nil {
+			s.Gone = true
+		} else if !older(r.Pod, s.Pod) {
+			s.SetPod(r.Pod)
+		}
+	}
+}
+
+// setObserved takes a new picture. Instances that this kubelet did not start were started by the one before it; what the
+// API shows of their probes still holds.
+func (s *State) setObserved(o podstate.Observed) {
+	s.Observed, s.known = o, true
+	for i := range o.Containers {
+		c := &o.Containers[i]
+		if s.instances[c.ID] != nil || c.Phase == podstate.Created {
+			continue
+		}
+		found := &instance{hooked: true}
+		for cs := range allStatuses(s.Pod) {
+			if cs.ContainerID == s.settings.RuntimeName+"://"+c.ID {
+				found.startup = cs.Started != nil && *cs.Started
+				found.ready = cs.Ready
+			}
+		}
+		s.instances[c.ID] = found
+	}
+	for id := range s.instances {
+		if o.Instance(id) == nil {
+			delete(s.instances, id)
+		}
+	}
+}
+
+func allStatuses(pod *v1.Pod) func(yield func(*v1.ContainerStatus) bool) {
+	return func(yield func(*v1.ContainerStatus) bool) {
+		for _, list := range [][]v1.ContainerStatus{
+			pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses, pod.Status.EphemeralContainerStatuses,
+		} {
+			for i := range list {
+				if !yield(&list[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *State) applyPull(r Result, now time.Time) {
+	m := s.memo(r.Action.Container)
+	if r.Err == nil {
+		m.pulled, m.image, m.waiting, m.pullFault = true, r.Image, podstate.Reason{}, ""
+		return
+	}
+	m.waiting = r.Waiting
+	m.pullFault = r.Waiting.Reason + ": " + r.Waiting.Message
+	m.pullShow = now.Add(pullFaultShown)
+}
+
+// pullFaultShown is how long a failed pull shows its own error before the status turns to back-off.
+const pullFaultShown = 5 * time.Second
+
+func (s *State) applyStart(r Result) {
+	m := s.memo(r.Action.Container)
+	m.pulled = false
+	if r.Err != nil {
+		m.waiting = r.Waiting
+		return
+	}
+	m.waiting = podstate.Reason{}
+	c := pods.Container(s.Pod, r.Action.Container)
+	s.instances[r.ID] = &instance{hooked: c == nil || c.Lifecycle == nil || c.Lifecycle.PostStart == nil}
+}
+
+func (s *State) applyPostStart(r Result) {
+	i := s.instances[r.Action.ID]
+	if i == nil {
+		return
+	}
+	if r.Err == nil {
+		i.hooked = true
+		return
+	}
+	i.hookGone = r.Err.Error()
+	delete(s.retries, r.Action.key())
+	s.memo(r.Action.Container).waiting = podstate.Reason{Reason: "PostStartHookError", Message: r.Err.Error()}
+}
+
+func (s *State) memo(name string) *memo {
+	m := s.memos[name]
+	if m == nil {
+		m = &memo{}
+		s.memos[name] = m
+	}
+	return m
+}
+
+// Finished says that nothing is left to do, ever.
+func (s *State) Finished() bool {
+	return s.Gone && s.known && s.unlogged && len(s.busy) == 0
+}

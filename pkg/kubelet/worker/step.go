@@ -1,0 +1,404 @@
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+
+	"github.com/proa-sh/proa/pkg/kubelet/podstate"
+	"github.com/proa-sh/proa/pkg/pods"
+)
+
+// step collects what is due at one moment.
+type step struct {
+	*State
+	now     time.Time
+	actions []Action
+	// wake is when to look again if nothing else happens; zero for never.
+	wake time.Time
+}
+
+// Step says what is due now and when to look again if nothing happens before (zero: never). Actions returned are counted as
+// under way until Apply is told of their end.
+func (s *State) Step(now time.Time) (actions []Action, wake time.Time) {
+	p := &step{State: s, now: now}
+	p.run()
+	return p.actions, p.wake
+}
+
+func (p *step) run() {
+	// Nothing is decided on a picture known to be old; a wrong second start is worse than a millisecond.
+	if !p.known || p.dirty {
+		if p.due(Action{Kind: Inspect}) {
+			p.dirty = false
+		}
+		return
+	}
+	if _, looking := p.busy[Action{Kind: Inspect}.key()]; looking {
+		return
+	}
+	p.decideEnding()
+	if p.Ending != nil {
+		p.end()
+		return
+	}
+	p.sync()
+}
+
+// due starts the action unless it is under way or waits after a failure; it says whether it was started.
+func (p *step) due(a Action) bool {
+	if _, busy := p.busy[a.key()]; busy {
+		return false
+	}
+	if r, ok := p.retries[a.key()]; ok && r.at.After(p.now) {
+		p.wakeAt(r.at)
+		return false
+	}
+	p.busy[a.key()] = a
+	p.actions = append(p.actions, a)
+	return true
+}
+
+func (p *step) isBusy(a Action) bool {
+	_, busy := p.busy[a.key()]
+	return busy
+}
+
+func (p *step) waiting(a Action) bool {
+	r, ok := p.retries[a.key()]
+	return ok && r.at.After(p.now)
+}
+
+func (p *step) wakeAt(t time.Time) {
+	if p.wake.IsZero() || t.Before(p.wake) {
+		p.wake = t
+	}
+}
+
+func (p *step) event(container string, warning bool, reason, message string) {
+	p.actions = append(p.actions, Action{Kind: Event, Container: container, Warning: warning, Reason: reason, Message: message})
+}
+
+// decideEnding looks for reasons to end the pod for good.
+func (p *step) decideEnding() {
+	if p.Ending != nil {
+		// A deletion may come to a pod that ends already; it may shorten the grace period, see graceOf.
+		return
+	}
+	switch {
+	case p.Gone || p.Pod.DeletionTimestamp != nil:
+		p.Ending = &podstate.Ending{}
+	case pods.IsTerminal(p.Pod):
+		p.Ending = &podstate.Ending{}
+	case p.pastDeadline():
+		p.Ending = &podstate.Ending{
+			Phase: v1.PodFailed, Reason: "DeadlineExceeded",
+			Message: "Pod was active on the node longer than the specified deadline",
+		}
+		p.event("", false, "DeadlineExceeded", p.Ending.Message)
+	default:
+		if done, failed := podstate.Outcome(p.Pod, &p.Observed); done {
+			p.Ending = &podstate.Ending{Phase: v1.PodSucceeded}
+			if failed {
+				p.Ending.Phase = v1.PodFailed
+			}
+		}
+	}
+	if p.Ending != nil {
+		p.endBegan = p.now
+	}
+}
+
+func (p *step) pastDeadline() bool {
+	limit, start := p.Pod.Spec.ActiveDeadlineSeconds, p.Pod.Status.StartTime
+	if limit == nil || start == nil {
+		return false
+	}
+	deadline := start.Add(time.Duration(*limit) * time.Second)
+	if !p.now.Before(deadline) {
+		return true
+	}
+	p.wakeAt(deadline)
+	return false
+}
+
+// sync brings a pod that is meant to run nearer to running.
+func (p *step) sync() {
+	p.allocate()
+	if !p.cgroup {
+		p.due(Action{Kind: EnsureCgroup})
+	}
+	p.mount()
+	sandbox := p.sandbox()
+	if sandbox == nil {
+		p.prefetch()
+		return
+	}
+	p.killUnwanted(sandbox)
+	p.prune(sandbox)
+	if !p.mounted {
+		p.prefetch()
+		return
+	}
+	p.startEphemeral(sandbox)
+	if !p.initialized(sandbox) && !p.startInit(sandbox) {
+		return
+	}
+	p.restartSidecars(sandbox)
+	p.startOrdinary(sandbox)
+	p.resizeContainers()
+}
+
+// mount makes volumes ready and keeps their content fresh.
+func (p *step) mount() {
+	if !p.mounted {
+		p.due(Action{Kind: MountVolumes})
+		return
+	}
+	if p.refresh || !p.refreshAt.IsZero() && !p.now.Before(p.refreshAt) {
+		if p.due(Action{Kind: RefreshVolumes}) {
+			p.refresh, p.refreshAt = false, time.Time{}
+		}
+		return
+	}
+	if !p.refreshAt.IsZero() {
+		p.wakeAt(p.refreshAt)
+	}
+}
+
+// sandbox returns the ready sandbox, or sees to it that there will be one.
+func (p *step) sandbox() *podstate.Sandbox {
+	for _, old := range p.Observed.Sandboxes[min(1, len(p.Observed.Sandboxes)):] {
+		if old.Ready {
+			p.due(Action{Kind: StopSandbox, ID: old.ID})
+		}
+	}
+	if ready := p.Observed.ReadySandbox(); ready != nil {
+		return ready
+	}
+	attempt := uint32(0)
+	if dead := p.Observed.Sandbox(); dead != nil {
+		attempt = dead.Attempt + 1
+		if len(p.Observed.Live()) > 0 {
+			p.due(Action{Kind: StopSandbox, ID: dead.ID})
+			return nil
+		}
+		if !p.isBusy(Action{Kind: CreateSandbox}) && !p.waiting(Action{Kind: CreateSandbox}) {
+			p.event("", false, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+		}
+	}
+	if p.cgroup {
+		p.due(Action{Kind: CreateSandbox, Attempt: attempt})
+	}
+	return nil
+}
+
+// prefetch pulls the image of the container that will start first while the sandbox is being made.
+func (p *step) prefetch() {
+	first := &p.Pod.Spec.Containers[0]
+	if len(p.Pod.Spec.InitContainers) > 0 {
+		first = &p.Pod.Spec.InitContainers[0]
+	}
+	if p.Observed.Latest(first.Name) == nil {
+		p.pull(first)
+	}
+}
+
+// initialized: an ordinary container was made in this sandbox, so the init containers have done their work.
+func (p *step) initialized(sandbox *podstate.Sandbox) bool {
+	for i := range p.Pod.Spec.Containers {
+		if c := p.Observed.Latest(p.Pod.Spec.Containers[i].Name); c != nil && c.SandboxID == sandbox.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// startInit brings the first unfinished init container on its way and says whether all are done.
+func (p *step) startInit(sandbox *podstate.Sandbox) bool {
+	for i := range p.Pod.Spec.InitContainers {
+		c := &p.Pod.Spec.InitContainers[i]
+		here := p.in(sandbox, c.Name)
+		switch {
+		case here == nil:
+			p.start(c)
+			return false
+		case here.Phase == podstate.Running || here.Phase == podstate.Unknown:
+			if !pods.IsSidecar(c) || !p.started(c, here) {
+				p.hook(c, here)
+				return false
+			}
+		case here.Phase != podstate.Exited:
+			return false
+		case pods.IsSidecar(c):
+			p.start(c)
+			return false
+		case here.ExitCode != 0:
+			// A failure for good would have ended the pod.
+			p.start(c)
+			return false
+		}
+	}
+	return true
+}
+
+// in returns the newest instance of the container if it belongs to the sandbox.
+func (p *step) in(sandbox *podstate.Sandbox, name string) *podstate.Container {
+	c := p.Observed.Latest(name)
+	if c == nil || c.SandboxID != sandbox.ID {
+		return nil
+	}
+	return c
+}
+
+// restartSidecars keeps sidecars up once the pod is initialized.
+func (p *step) restartSidecars(sandbox *podstate.Sandbox) {
+	for i := range p.Pod.Spec.InitContainers {
+		c := &p.Pod.Spec.InitContainers[i]
+		if !pods.IsSidecar(c) {
+			continue
+		}
+		if here := p.in(sandbox, c.Name); here == nil || here.Phase == podstate.Exited {
+			p.start(c)
+		} else if here.Phase == podstate.Running {
+			p.hook(c, here)
+		}
+	}
+}
+
+// startOrdinary starts the ordinary containers in their order: the next one is touched only when the one before runs and
+// its postStart hook has ended, on which pods rely to hold back containers.
+func (p *step) startOrdinary(sandbox *podstate.Sandbox) {
+	for i := range p.Pod.Spec.Containers {
+		c := &p.Pod.Spec.Containers[i]
+		here := p.in(sandbox, c.Name)
+		switch {
+		case here == nil:
+			// A container that ended in an earlier sandbox stays down if its policy says so.
+			if e := podstate.LastExit(p.Pod, &p.Observed, c.Name); e.Known && pods.OnExit(p.Pod, c, false, e.Code) == pods.StayDown {
+				continue
+			}
+			if p.start(c) {
+				return
+			}
+		case here.Phase == podstate.Running:
+			if p.hook(c, here) {
+				return
+			}
+		case here.Phase == podstate.Exited:
+			if pods.OnExit(p.Pod, c, false, here.ExitCode) != pods.StayDown && p.start(c) {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+// startEphemeral starts each ephemeral container once.
+func (p *step) startEphemeral(sandbox *podstate.Sandbox) {
+	for i := range p.Pod.Spec.EphemeralContainers {
+		c := v1.Container(p.Pod.Spec.EphemeralContainers[i].EphemeralContainerCommon)
+		if here := p.Observed.Latest(c.Name); here != nil {
+			continue
+		}
+		if podstate.LastExit(p.Pod, &p.Observed, c.Name).Known {
+			continue
+		}
+		p.start(&c)
+	}
+	_ = sandbox
+}
+
+// start brings a container nearer to running: back-off, image, start. It says whether the containers after it have to wait.
+func (p *step) start(c *v1.Container) (wait bool) {
+	m := p.memo(c.Name)
+	last := p.Observed.Latest(c.Name)
+	if last != nil && last.Phase != podstate.Exited {
+		return true
+	}
+	a := Action{Kind: StartContainer, Container: c.Name, Attempt: p.attempt(c.Name, last)}
+	if p.isBusy(a) {
+		return true
+	}
+	if last != nil && p.backOff(c, m, last) {
+		return false
+	}
+	if p.waiting(a) {
+		p.due(a)
+		return false
+	}
+	if !m.pulled {
+		p.pull(c)
+		return p.isBusy(Action{Kind: PullImage, Container: c.Name})
+	}
+	p.due(a)
+	return true
+}
+
+// attempt counts restarts also over instances that the runtime has lost.
+func (p *step) attempt(name string, last *podstate.Container) uint32 {
+	if last != nil {
+		return last.Attempt + 1
+	}
+	for cs := range allStatuses(p.Pod) {
+		if cs.Name == name && (cs.ContainerID != "" || cs.LastTerminationState.Terminated != nil) {
+			return uint32(cs.RestartCount) + 1
+		}
+	}
+	return 0
+}
+
+// backOff says whether the container has to wait after its last exit.
+func (p *step) backOff(c *v1.Container, m *memo, last *podstate.Container) bool {
+	m.crash = m.crash.exited(last.ID, last.FinishedAt, p.settings.CrashMax)
+	if !m.crash.restartAt.After(p.now) {
+		return false
+	}
+	p.wakeAt(m.crash.restartAt)
+	where := fmt.Sprintf("%s_%s(%s)", p.Pod.Name, p.Pod.Namespace, p.Pod.UID)
+	m.waiting = podstate.Reason{
+		Reason:  "CrashLoopBackOff",
+		Message: fmt.Sprintf("back-off %v restarting failed container=%s pod=%s", m.crash.waited, c.Name, where),
+	}
+	if m.backedOff != last.ID {
+		m.backedOff = last.ID
+		p.event(c.Name, true, "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s", c.Name, where))
+	}
+	return true
+}
+
+// pull brings the image to the node. After a failure the status shows the fault for a moment, then the back-off.
+func (p *step) pull(c *v1.Container) {
+	m := p.memo(c.Name)
+	if m.pulled {
+		return
+	}
+	a := Action{Kind: PullImage, Container: c.Name}
+	if p.waiting(a) && m.pullFault != "" && m.waiting.Reason == "ErrImagePull" {
+		if p.now.Before(m.pullShow) {
+			p.wakeAt(m.pullShow)
+		} else {
+			m.waiting = podstate.Reason{Reason: "ImagePullBackOff", Message: fmt.Sprintf("Back-off pulling image %q: %s", c.Image, m.pullFault)}
+			p.event(c.Name, false, "BackOff", fmt.Sprintf("Back-off pulling image %q", c.Image))
+		}
+	}
+	p.due(a)
+}
+
+// hook runs the postStart hook of a new instance. It says whether the hook is still to end.
+func (p *step) hook(c *v1.Container, here *podstate.Container) (wait bool) {
+	i := p.instances[here.ID]
+	if i == nil || i.hooked || i.kill != nil || i.hookGone != "" {
+		return false
+	}
+	p.due(Action{Kind: PostStart, Container: c.Name, ID: here.ID})
+	return true
+}
+
+// started: the hook has ended and the start-up probe, if any, has passed.
+func (s *State) started(c *v1.Container, here *podstate.Container) bool {
+	i := s.instances[here.ID]
+	return i != nil && i.hooked && (c.StartupProbe == nil || i.startup)
+}
