@@ -5,6 +5,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -52,6 +53,7 @@ func Groups(o Options) []apidef.Group {
 		rbac.Group(),
 		storage.Group(),
 		admissionregistration.Group(),
+		{Name: apiextensionsv1.GroupName, Versions: []string{"v1"}}, // served by its library
 		scheduling.Group(),
 		coordination.Group(),
 		node.Group(),

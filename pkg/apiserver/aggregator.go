@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apiextensionsapi "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,8 +37,8 @@ func (s *Server) buildAggregator(context.Context) error {
 		return fmt.Errorf("make client of API services: %w", err)
 	}
 	services := autoregister.NewAutoRegisterController(s.aggregator.APIRegistrationInformers.Apiregistration().V1().APIServices(), client.ApiregistrationV1())
-	for i, v := range append(s.versions, apiextensionsapi.SchemeGroupVersion) {
-		services.AddAPIServiceToSyncOnStart(localService(v, i))
+	for _, service := range s.localServices() {
+		services.AddAPIServiceToSyncOnStart(service)
 	}
 	custom, err := newCustomServices(s.extensions.Informers.Apiextensions().V1().CustomResourceDefinitions(), services)
 	if err != nil {
@@ -63,12 +64,19 @@ const (
 	localVersionPriority = 15
 )
 
-func localService(v schema.GroupVersion, position int) *aggregatorapi.APIService {
-	s := newAPIService(v, highestGroupPriority-int32(position)*groupPriorityStep, localVersionPriority)
-	if v.Version == "v2" {
-		s.Spec.VersionPriority *= 2
+// localServices are the API services of the versions that this server serves itself, in the order of pkg/api.
+func (s *Server) localServices() []*aggregatorapi.APIService {
+	served := append(s.versions[:len(s.versions):len(s.versions)], apiextensionsapi.SchemeGroupVersion)
+	var out []*aggregatorapi.APIService
+	for i, g := range s.groups {
+		versions := g.GroupVersions()
+		for j, v := range versions {
+			if slices.Contains(served, v) {
+				out = append(out, newAPIService(v, highestGroupPriority-int32(i)*groupPriorityStep, int32(len(versions)-j)*localVersionPriority))
+			}
+		}
 	}
-	return s
+	return out
 }
 
 // newAPIService says that this server serves the version itself.

@@ -10,6 +10,9 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
+
+	"github.com/proa-sh/proa/pkg/kubelet/server"
+	"github.com/proa-sh/proa/pkg/kubelet/worker"
 )
 
 // Config is what a kubelet is made of.
@@ -37,8 +40,9 @@ type Config struct {
 	NodeIPs []net.IP
 	// NodeLabels are given to a Node that is made anew.
 	NodeLabels map[string]string
-	// Cgroup root, driver and reservations come from Kubelet.
-
+	// API serves the kubelet's own API; nil serves none. Listener, TLS, Authenticator and Authorizer are the caller's, the
+	// rest is filled in here.
+	API *server.Config
 	// ConnectTimeout bounds one attempt to reach the container runtime; it is tried until ctx ends.
 	ConnectTimeout time.Duration
 }
@@ -80,7 +84,7 @@ func (c *Config) crashMax() time.Duration {
 	if d := c.Kubelet.CrashLoopBackOff.MaxContainerRestartPeriod; d != nil && d.Duration > 0 {
 		return d.Duration
 	}
-	return 0
+	return worker.CrashMax
 }
 
 func value[T any](p *T, otherwise T) T {

@@ -85,15 +85,7 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	if err != nil || p == nil {
 		return err
 	}
-	defer p.close()
-	k.mu.Lock()
-	k.parts = p
-	k.mu.Unlock()
-	defer func() {
-		k.mu.Lock()
-		k.parts = nil
-		k.mu.Unlock()
-	}()
+	defer p.close(context.WithoutCancel(ctx))
 	return p.run(ctx)
 }
 
@@ -165,6 +157,12 @@ func (k *Kubelet) objectChanged(kind objects.Kind, namespace, name string) {
 			pool.Refresh(s.Pod.UID)
 		}
 	}
+}
+
+func (k *Kubelet) set(p *parts) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.parts = p
 }
 
 func (k *Kubelet) pool() *worker.Pool {

@@ -6,19 +6,11 @@ import (
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/component-base/version"
 	criapi "k8s.io/cri-api/pkg/apis"
-	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
 
-	"github.com/proa-sh/proa/pkg/kubelet/admission"
-	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/logs"
 	"github.com/proa-sh/proa/pkg/kubelet/node"
@@ -26,6 +18,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/probes"
 	"github.com/proa-sh/proa/pkg/kubelet/resources"
 	"github.com/proa-sh/proa/pkg/kubelet/runtime"
+	"github.com/proa-sh/proa/pkg/kubelet/server"
 	"github.com/proa-sh/proa/pkg/kubelet/status"
 	"github.com/proa-sh/proa/pkg/kubelet/volumes"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
@@ -33,27 +26,128 @@ import (
 
 // parts are the stages while the kubelet runs.
 type parts struct {
-	k            *Kubelet
-	runtimeAPI   criapi.RuntimeService
-	imageAPI     criapi.ImageManagerService
-	events       *events
-	runtime      *runtime.Runtime
-	images       *images.Manager
-	volumes      *volumes.Manager
-	resources    *resources.Manager
-	node         *node.Node
-	probes       *probes.Manager
-	pool         *worker.Pool
-	publisher    status.Publisher
-	objects      objectSource
-	hookAgent    string
-	runtimeName  string
-	hostIPs      []string
-	allocatable  v1.ResourceList
-	probeContext context.Context
+	k          *Kubelet
+	runtimeAPI criapi.RuntimeService
+	imageAPI   criapi.ImageManagerService
+	events     *events
+	runtime    *runtime.Runtime
+	images     *images.Manager
+	volumes    *volumes.Manager
+	resources  *resources.Manager
+	node       *node.Node
+	probes     *probes.Manager
+	pool       *worker.Pool
+	server     *server.Server
+	publisher  status.Publisher
+	objects    objectSource
+	hookAgent  string
+	facts      facts
 }
 
-func (p *parts) close() {
-	// The process is about to leave the runtime; a connection that does not close cleanly harms nobody.
-	_ = errors.Join(p.runtimeAPI.Close(context.Background()), p.imageAPI.Close(context.Background()))
+// run runs the stages until ctx ends or one fails.
+func (p *parts) run(ctx context.Context) error {
+	if err := p.resources.Start(ctx); err != nil {
+		return fmt.Errorf("set up cgroups: %w", err)
+	}
+	found, err := p.runtime.List(ctx)
+	if err != nil {
+		return fmt.Errorf("read what the container runtime holds: %w", err)
+	}
+	leftover, err := p.leftover()
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	p.probes = probes.New(ctx, p.probeConfig())
+	p.pool = worker.NewPool(ctx, p.poolConfig())
+	p.k.set(p)
+	defer p.k.set(nil)
+	g.Go(func() error { return p.node.Run(ctx) })
+	g.Go(func() error { p.runtime.Watch(ctx, p.touched); return nil })
+	g.Go(func() error { p.k.desired.Run(ctx, p.pool, found, leftover); return nil })
+	g.Go(func() error { p.images.Collect(ctx, p.gcPolicy(), p.imagesInUse); return nil })
+	g.Go(func() error { logs.Run(ctx, p.logConfig()); return nil })
+	if p.server != nil {
+		g.Go(func() error { return p.server.Run(ctx) })
+	}
+	if w, ok := p.objects.(interface{ Run(context.Context) }); ok {
+		g.Go(func() error { w.Run(ctx); return nil })
+	}
+	err = g.Wait()
+	p.pool.Wait()
+	p.probes.Wait()
+	return err
+}
+
+// leftover are pods of which volumes or cgroups were left by an earlier run.
+func (p *parts) leftover() ([]types.UID, error) {
+	fromVolumes, err := p.volumes.Known()
+	if err != nil {
+		return nil, err
+	}
+	fromCgroups, err := p.resources.Pods()
+	return append(fromVolumes, fromCgroups...), err
+}
+
+// touched passes a change in the runtime on. What is left of a pod that has no worker is removed when the kubelet starts.
+func (p *parts) touched(uid types.UID) {
+	if !p.pool.Touch(uid) {
+		klog.V(4).InfoS("The container runtime reports on a pod that is not known", "podUID", uid)
+	}
+}
+
+func (p *parts) close(ctx context.Context) {
+	p.events.stop()
+	if err := errors.Join(p.runtimeAPI.Close(ctx), p.imageAPI.Close(ctx)); err != nil {
+		klog.FromContext(ctx).V(2).Info("Connection to the container runtime did not close cleanly", "err", err)
+	}
+}
+
+// Pods lists the pods of the node with their newest status.
+func (p *parts) Pods() []*v1.Pod {
+	snapshots := p.pool.Snapshots()
+	list := make([]*v1.Pod, 0, len(snapshots))
+	for _, s := range snapshots {
+		if s.Pod.Spec.NodeName != "" {
+			list = append(list, s.Pod)
+		}
+	}
+	return list
+}
+
+// Pod returns the pod of that name; of two the one that is not ending.
+func (p *parts) Pod(namespace, name string) (*v1.Pod, bool) {
+	var found *v1.Pod
+	for _, s := range p.pool.Snapshots() {
+		if s.Pod.Namespace == namespace && s.Pod.Name == name && s.Pod.Spec.NodeName != "" && (found == nil || !s.Ending) {
+			found = s.Pod
+		}
+	}
+	return found, found != nil
+}
+
+// imagesInUse are the images of all containers that exist.
+func (p *parts) imagesInUse(ctx context.Context) (map[string]bool, error) {
+	list, err := p.runtimeAPI.ListContainers(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("list containers: %w", err)
+	}
+	used := map[string]bool{}
+	for _, c := range list {
+		used[c.ImageRef], used[c.ImageId], used[c.GetImage().GetImage()] = true, true, true
+	}
+	return used, nil
+}
+
+// runningLogs are the logs of running containers.
+func (p *parts) runningLogs() []logs.Log {
+	var list []logs.Log
+	for _, s := range p.pool.Snapshots() {
+		for _, c := range s.Observed.Containers {
+			if c.Phase == podstate.Running && c.LogPath != "" {
+				list = append(list, logs.Log{ContainerID: c.ID, Path: c.LogPath})
+			}
+		}
+	}
+	return list
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/apps"
 )
 
 func controllerRevision() apidef.Definition {
@@ -21,7 +22,9 @@ func controllerRevision() apidef.Definition {
 			Plural:   "controllerrevisions",
 			Singular: "controllerrevision",
 		},
-		NewList: func() runtime.Object { return &appsv1.ControllerRevisionList{} },
+		NewList:        func() runtime.Object { return &appsv1.ControllerRevisionList{} },
+		Validate:       rules.ValidateControllerRevision,
+		ValidateUpdate: rules.ValidateControllerRevisionUpdate,
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "Controller", Description: "Controller of the object", Value: func(r object) any { return controllerCell(r) }},

@@ -1,16 +1,14 @@
 package apps
 
 import (
-	"strconv"
-
 	appsv1 "k8s.io/api/apps/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/apps"
 )
 
 func daemonSet() apidef.Definition {
@@ -23,35 +21,19 @@ func daemonSet() apidef.Definition {
 			ShortNames: []string{"ds"},
 			Categories: []string{"all"},
 		},
-		NewList:       func() runtime.Object { return &appsv1.DaemonSetList{} },
-		PrepareCreate: func(d object) { setTemplateGeneration(d, max(1, templateGeneration(d))) },
-		PrepareUpdate: countTemplates,
-		Spec:          apidef.Field(func(d object) *appsv1.DaemonSetSpec { return &d.Spec }),
-		Status:        apidef.Field(func(d object) *appsv1.DaemonSetStatus { return &d.Status }),
-		Columns:       daemonSetColumns(),
+		NewList:        func() runtime.Object { return &appsv1.DaemonSetList{} },
+		Normalize:      rules.NormalizeDaemonSet,
+		Default:        rules.SetDaemonSetDefaults,
+		Validate:       rules.ValidateDaemonSet,
+		ValidateUpdate: rules.ValidateDaemonSetUpdate,
+		ValidateStatus: rules.ValidateDaemonSetStatusUpdate,
+		Warnings:       rules.DaemonSetWarnings,
+		PrepareCreate:  func(d object) { rules.PrepareDaemonSet(d, nil) },
+		PrepareUpdate:  rules.PrepareDaemonSet,
+		Spec:           apidef.Field(func(d object) *appsv1.DaemonSetSpec { return &d.Spec }),
+		Status:         apidef.Field(func(d object) *appsv1.DaemonSetStatus { return &d.Status }),
+		Columns:        daemonSetColumns(),
 	}).Define()
-}
-
-// countTemplates counts the changes of the pod template in an annotation, which is what became of the field
-// spec.templateGeneration of versions before v1.
-func countTemplates(new, old *appsv1.DaemonSet) {
-	generation := templateGeneration(old)
-	if !apiequality.Semantic.DeepEqual(new.Spec.Template, old.Spec.Template) {
-		generation++
-	}
-	setTemplateGeneration(new, generation)
-}
-
-func templateGeneration(d *appsv1.DaemonSet) int64 {
-	n, err := strconv.ParseInt(d.Annotations[appsv1.DeprecatedTemplateGeneration], 10, 64)
-	if err != nil {
-		return 0 // validation has refused anything but a number or nothing
-	}
-	return n
-}
-
-func setTemplateGeneration(d *appsv1.DaemonSet, n int64) {
-	metav1.SetMetaDataAnnotation(&d.ObjectMeta, appsv1.DeprecatedTemplateGeneration, strconv.FormatInt(n, 10))
 }
 
 func daemonSetColumns() []apidef.Column[*appsv1.DaemonSet] {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/apps"
 )
 
 func deployment() apidef.Definition {
@@ -22,8 +23,14 @@ func deployment() apidef.Definition {
 			ShortNames: []string{"deploy"},
 			Categories: []string{"all"},
 		},
-		NewList: func() runtime.Object { return &appsv1.DeploymentList{} },
-		Spec:    apidef.Field(func(d object) *appsv1.DeploymentSpec { return &d.Spec }),
+		NewList:        func() runtime.Object { return &appsv1.DeploymentList{} },
+		Normalize:      rules.NormalizeDeployment,
+		Default:        rules.SetDeploymentDefaults,
+		Validate:       rules.ValidateDeployment,
+		ValidateUpdate: rules.ValidateDeploymentUpdate,
+		ValidateStatus: rules.ValidateDeploymentStatusUpdate,
+		Warnings:       rules.DeploymentWarnings,
+		Spec:           apidef.Field(func(d object) *appsv1.DeploymentSpec { return &d.Spec }),
 		// The controller copies annotations to replica sets, so it has to see that they have changed.
 		Counts:        func(new, old object) bool { return !maps.Equal(new.Annotations, old.Annotations) },
 		Status:        apidef.Field(func(d object) *appsv1.DeploymentStatus { return &d.Status }),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/apps"
 )
 
 func replicaSet() apidef.Definition {
@@ -21,9 +22,15 @@ func replicaSet() apidef.Definition {
 			ShortNames: []string{"rs"},
 			Categories: []string{"all"},
 		},
-		NewList: func() runtime.Object { return &appsv1.ReplicaSetList{} },
-		Spec:    apidef.Field(func(r object) *appsv1.ReplicaSetSpec { return &r.Spec }),
-		Status:  apidef.Field(func(r object) *appsv1.ReplicaSetStatus { return &r.Status }),
+		NewList:        func() runtime.Object { return &appsv1.ReplicaSetList{} },
+		Normalize:      rules.NormalizeReplicaSet,
+		Default:        rules.SetReplicaSetDefaults,
+		Validate:       rules.ValidateReplicaSet,
+		ValidateUpdate: rules.ValidateReplicaSetUpdate,
+		ValidateStatus: rules.ValidateReplicaSetStatusUpdate,
+		Warnings:       rules.ReplicaSetWarnings,
+		Spec:           apidef.Field(func(r object) *appsv1.ReplicaSetSpec { return &r.Spec }),
+		Status:         apidef.Field(func(r object) *appsv1.ReplicaSetStatus { return &r.Status }),
 		Scale: &apidef.Scale[object]{
 			Desired:  func(r object) *int32 { return r.Spec.Replicas },
 			Observed: func(r object) int32 { return r.Status.Replicas },

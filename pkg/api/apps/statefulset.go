@@ -8,6 +8,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/apps"
 )
 
 func statefulSet() apidef.Definition {
@@ -21,9 +22,15 @@ func statefulSet() apidef.Definition {
 			ShortNames: []string{"sts"},
 			Categories: []string{"all"},
 		},
-		NewList: func() runtime.Object { return &appsv1.StatefulSetList{} },
-		Spec:    apidef.Field(func(s object) *appsv1.StatefulSetSpec { return &s.Spec }),
-		Status:  apidef.Field(func(s object) *appsv1.StatefulSetStatus { return &s.Status }),
+		NewList:        func() runtime.Object { return &appsv1.StatefulSetList{} },
+		Normalize:      rules.NormalizeStatefulSet,
+		Default:        rules.SetStatefulSetDefaults,
+		Validate:       rules.ValidateStatefulSet,
+		ValidateUpdate: rules.ValidateStatefulSetUpdate,
+		ValidateStatus: rules.ValidateStatefulSetStatusUpdate,
+		Warnings:       rules.StatefulSetWarnings,
+		Spec:           apidef.Field(func(s object) *appsv1.StatefulSetSpec { return &s.Spec }),
+		Status:         apidef.Field(func(s object) *appsv1.StatefulSetStatus { return &s.Status }),
 		Scale: &apidef.Scale[object]{
 			Desired:  func(s object) *int32 { return s.Spec.Replicas },
 			Observed: func(s object) int32 { return s.Status.Replicas },

@@ -7,6 +7,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/batch"
 )
 
 func cronJob() apidef.Definition {
@@ -19,10 +20,16 @@ func cronJob() apidef.Definition {
 			ShortNames: []string{"cj"},
 			Categories: []string{"all"},
 		},
-		NewList: func() runtime.Object { return &batchv1.CronJobList{} },
-		Spec:    apidef.Field(func(j object) *batchv1.CronJobSpec { return &j.Spec }),
-		Status:  apidef.Field(func(j object) *batchv1.CronJobStatus { return &j.Status }),
-		Columns: cronJobColumns(),
+		NewList:        func() runtime.Object { return &batchv1.CronJobList{} },
+		Normalize:      rules.NormalizeCronJob,
+		Default:        rules.SetCronJobDefaults,
+		Validate:       rules.ValidateCronJob,
+		ValidateUpdate: rules.ValidateCronJobUpdate,
+		ValidateStatus: rules.ValidateCronJobStatusUpdate,
+		Warnings:       rules.CronJobWarnings,
+		Spec:           apidef.Field(func(j object) *batchv1.CronJobSpec { return &j.Spec }),
+		Status:         apidef.Field(func(j object) *batchv1.CronJobStatus { return &j.Status }),
+		Columns:        cronJobColumns(),
 	}).Define()
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/batch"
 )
 
 func job() apidef.Definition {
@@ -21,11 +22,17 @@ func job() apidef.Definition {
 			Singular:   "job",
 			Categories: []string{"all"},
 		},
-		NewList:       func() runtime.Object { return &batchv1.JobList{} },
-		PrepareCreate: prepareJob,
-		Dependents:    rest.OrphanDependents,
-		Spec:          apidef.Field(func(j object) *batchv1.JobSpec { return &j.Spec }),
-		Status:        apidef.Field(func(j object) *batchv1.JobStatus { return &j.Status }),
+		NewList:        func() runtime.Object { return &batchv1.JobList{} },
+		Normalize:      rules.NormalizeJob,
+		Default:        rules.SetJobDefaults,
+		Validate:       rules.ValidateJob,
+		ValidateUpdate: rules.ValidateJobUpdate,
+		ValidateStatus: rules.ValidateJobStatusUpdate,
+		Warnings:       rules.JobWarnings,
+		PrepareCreate:  prepareJob,
+		Dependents:     rest.OrphanDependents,
+		Spec:           apidef.Field(func(j object) *batchv1.JobSpec { return &j.Spec }),
+		Status:         apidef.Field(func(j object) *batchv1.JobStatus { return &j.Status }),
 		Fields: map[string]func(object) string{
 			"status.successful": func(j object) string { return strconv.Itoa(int(j.Status.Succeeded)) },
 		},

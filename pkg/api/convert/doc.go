@@ -2,5 +2,5 @@
 // events.k8s.io, and autoscaling/v1 beside v2.
 //
 // In come objects of either version, out go objects of the other, with copies of everything that the two share. A
-// conversion loses nothing: what one version has no field for travels in annotations. TestRoundTrip shows it.
+// conversion loses nothing: what one version has no field for travels in annotations. TestEvents and TestAutoscaling show it.
 package convert

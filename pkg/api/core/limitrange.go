@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/core"
 )
 
 func limitRange() apidef.Definition {
@@ -18,6 +19,9 @@ func limitRange() apidef.Definition {
 			ShortNames: []string{"limits"},
 		},
 		NewList:        func() runtime.Object { return &corev1.LimitRangeList{} },
+		Default:        rules.SetLimitRangeDefaults,
+		Validate:       rules.ValidateLimitRange,
+		ValidateUpdate: rules.ValidateLimitRangeUpdate,
 		CreateOnUpdate: true,
 		Columns:        columns.Plain[object](),
 	}).Define()

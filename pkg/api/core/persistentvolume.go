@@ -7,6 +7,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/core"
 )
 
 func persistentVolume() apidef.Definition {
@@ -19,7 +20,12 @@ func persistentVolume() apidef.Definition {
 			ShortNames:    []string{"pv"},
 			ClusterScoped: true,
 		},
-		NewList: func() runtime.Object { return &corev1.PersistentVolumeList{} },
+		NewList:        func() runtime.Object { return &corev1.PersistentVolumeList{} },
+		Default:        rules.SetPersistentVolumeDefaults,
+		Validate:       rules.ValidatePersistentVolume,
+		ValidateUpdate: rules.ValidatePersistentVolumeUpdate,
+		ValidateStatus: rules.ValidatePersistentVolumeStatusUpdate,
+		Warnings:       rules.PersistentVolumeWarnings,
 		PrepareCreate: func(v object) {
 			now := metav1.Now()
 			v.Status.Phase, v.Status.LastPhaseTransitionTime = corev1.VolumePending, &now

@@ -24,6 +24,7 @@ func persistentVolumeClaim() apidef.Definition {
 		Validate:       rules.ValidatePersistentVolumeClaim,
 		ValidateUpdate: rules.ValidatePersistentVolumeClaimUpdate,
 		ValidateStatus: rules.ValidatePersistentVolumeClaimStatusUpdate,
+		Warnings:       rules.PersistentVolumeClaimWarnings,
 		PrepareCreate:  func(c object) { c.Status.Phase = corev1.ClaimPending },
 		ReturnDeleted:  true,
 		Spec:           apidef.Field(func(c object) *corev1.PersistentVolumeClaimSpec { return &c.Spec }),

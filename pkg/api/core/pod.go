@@ -27,6 +27,7 @@ func pod() apidef.Definition {
 		Validate:       rules.ValidatePod,
 		ValidateUpdate: rules.ValidatePodUpdate,
 		ValidateStatus: rules.ValidatePodStatusUpdate,
+		Warnings:       rules.PodWarnings,
 		PrepareCreate:  preparePod,
 		Graceful:       podGrace,
 		ReturnDeleted:  true,

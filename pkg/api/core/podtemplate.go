@@ -24,6 +24,7 @@ func podTemplate() apidef.Definition {
 		Default:        rules.SetPodTemplateDefaults,
 		Validate:       rules.ValidatePodTemplate,
 		ValidateUpdate: rules.ValidatePodTemplateUpdate,
+		Warnings:       rules.PodTemplateWarnings,
 		ReturnDeleted:  true,
 		Spec:           apidef.Field(func(t object) *corev1.PodTemplateSpec { return &t.Template }),
 		Columns: []apidef.Column[object]{

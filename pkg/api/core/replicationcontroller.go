@@ -10,6 +10,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/core"
 )
 
 func replicationController() apidef.Definition {
@@ -30,10 +31,16 @@ func replicationController() apidef.Definition {
 			Categories:    []string{"all"},
 			StoragePrefix: "controllers",
 		},
-		NewList:    func() runtime.Object { return &corev1.ReplicationControllerList{} },
-		Dependents: rest.OrphanDependents,
-		Spec:       apidef.Field(func(c object) *corev1.ReplicationControllerSpec { return &c.Spec }),
-		Status:     apidef.Field(func(c object) *corev1.ReplicationControllerStatus { return &c.Status }),
+		NewList:        func() runtime.Object { return &corev1.ReplicationControllerList{} },
+		Normalize:      rules.NormalizeReplicationController,
+		Default:        rules.SetReplicationControllerDefaults,
+		Validate:       rules.ValidateReplicationController,
+		ValidateUpdate: rules.ValidateReplicationControllerUpdate,
+		ValidateStatus: rules.ValidateReplicationControllerStatusUpdate,
+		Warnings:       rules.ReplicationControllerWarnings,
+		Dependents:     rest.OrphanDependents,
+		Spec:           apidef.Field(func(c object) *corev1.ReplicationControllerSpec { return &c.Spec }),
+		Status:         apidef.Field(func(c object) *corev1.ReplicationControllerStatus { return &c.Status }),
 		Scale: &apidef.Scale[object]{
 			Desired:  func(c object) *int32 { return c.Spec.Replicas },
 			Observed: func(c object) int32 { return c.Status.Replicas },

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/core"
 )
 
 func resourceQuota() apidef.Definition {
@@ -21,11 +22,15 @@ func resourceQuota() apidef.Definition {
 			Singular:   "resourcequota",
 			ShortNames: []string{"quota"},
 		},
-		NewList:       func() runtime.Object { return &corev1.ResourceQuotaList{} },
-		ReturnDeleted: true,
-		Spec:          apidef.Field(func(q object) *corev1.ResourceQuotaSpec { return &q.Spec }),
-		Uncounted:     true,
-		Status:        apidef.Field(func(q object) *corev1.ResourceQuotaStatus { return &q.Status }),
+		NewList:        func() runtime.Object { return &corev1.ResourceQuotaList{} },
+		Default:        rules.SetResourceQuotaDefaults,
+		Validate:       rules.ValidateResourceQuota,
+		ValidateUpdate: rules.ValidateResourceQuotaUpdate,
+		ValidateStatus: rules.ValidateResourceQuotaStatusUpdate,
+		ReturnDeleted:  true,
+		Spec:           apidef.Field(func(q object) *corev1.ResourceQuotaSpec { return &q.Spec }),
+		Uncounted:      true,
+		Status:         apidef.Field(func(q object) *corev1.ResourceQuotaStatus { return &q.Status }),
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "Request", Description: "Request represents a minimum amount of cpu/memory that a container may consume.",

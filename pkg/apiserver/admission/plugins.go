@@ -7,6 +7,11 @@ import (
 	validatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/validating"
 	mutatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
+
+	"github.com/proa-sh/proa/pkg/apiserver/admission/nodetaint"
+	"github.com/proa-sh/proa/pkg/apiserver/admission/priority"
+	"github.com/proa-sh/proa/pkg/apiserver/admission/serviceaccount"
+	"github.com/proa-sh/proa/pkg/apiserver/admission/tolerationseconds"
 )
 
 // plugin is one line in the list of them.
@@ -20,6 +25,10 @@ type plugin struct {
 func plugins() []plugin {
 	return []plugin{
 		{name: lifecycle.PluginName, register: lifecycle.Register},
+		{name: serviceaccount.Name, register: serviceaccount.Register},
+		{name: nodetaint.Name, register: nodetaint.Register},
+		{name: priority.Name, register: priority.Register},
+		{name: tolerationseconds.Name, register: tolerationseconds.Register},
 		{name: mutatingpolicy.PluginName, register: mutatingpolicy.Register},
 		{name: mutatingwebhook.PluginName, register: mutatingwebhook.Register},
 		{name: validatingpolicy.PluginName, register: validatingpolicy.Register},

@@ -18,7 +18,6 @@ import (
 
 // connection serves a subresource by passing the request on to another server.
 type connection struct {
-	kind       func() runtime.Object
 	newOptions func() runtime.Object
 	// path tells that what follows the subresource in the request's path goes into the options' field "path".
 	path    bool
@@ -26,7 +25,7 @@ type connection struct {
 	connect func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error)
 }
 
-func (c *connection) New() runtime.Object      { return c.kind() }
+func (c *connection) New() runtime.Object      { return c.newOptions() }
 func (c *connection) Destroy()                 {}
 func (c *connection) ConnectMethods() []string { return c.methods }
 
@@ -41,8 +40,6 @@ func (c *connection) Connect(ctx context.Context, name string, options runtime.O
 	return c.connect(ctx, name, options, r)
 }
 
-func newPod() runtime.Object { return &corev1.Pod{} }
-
 // allMethods are those that a proxied server may be asked with.
 func allMethods() []string {
 	return []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
@@ -55,7 +52,7 @@ type podStreams struct {
 }
 
 func (p *podStreams) exec() rest.Storage {
-	return &connection{kind: newPod, newOptions: func() runtime.Object { return &corev1.PodExecOptions{} }, methods: []string{"GET", "POST"},
+	return &connection{newOptions: func() runtime.Object { return &corev1.PodExecOptions{} }, methods: []string{"GET", "POST"},
 		connect: func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
 			o, ok := options.(*corev1.PodExecOptions)
 			if !ok {
@@ -74,7 +71,7 @@ func (p *podStreams) exec() rest.Storage {
 }
 
 func (p *podStreams) attach() rest.Storage {
-	return &connection{kind: newPod, newOptions: func() runtime.Object { return &corev1.PodAttachOptions{} }, methods: []string{"GET", "POST"},
+	return &connection{newOptions: func() runtime.Object { return &corev1.PodAttachOptions{} }, methods: []string{"GET", "POST"},
 		connect: func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
 			o, ok := options.(*corev1.PodAttachOptions)
 			if !ok {
@@ -89,7 +86,7 @@ func (p *podStreams) attach() rest.Storage {
 }
 
 func (p *podStreams) portForward() rest.Storage {
-	return &connection{kind: newPod, newOptions: func() runtime.Object { return &corev1.PodPortForwardOptions{} }, methods: []string{"GET", "POST"},
+	return &connection{newOptions: func() runtime.Object { return &corev1.PodPortForwardOptions{} }, methods: []string{"GET", "POST"},
 		connect: func(ctx context.Context, name string, options runtime.Object, r rest.Responder) (http.Handler, error) {
 			o, ok := options.(*corev1.PodPortForwardOptions)
 			if !ok {

@@ -35,10 +35,9 @@ func addPodActions(_ context.Context, d *Dependencies, served Served) error {
 	served.add("", "v1", "pods/attach", streams.attach())
 	served.add("", "v1", "pods/portforward", streams.portForward())
 	served.add("", "v1", "pods/log", &podLog{streams})
-	served.add("", "v1", "pods/proxy", httpProxy(newPod, func() runtime.Object { return &corev1.PodProxyOptions{} },
+	served.add("", "v1", "pods/proxy", httpProxy(func() runtime.Object { return &corev1.PodProxyOptions{} },
 		func(o runtime.Object) string { return o.(*corev1.PodProxyOptions).Path }, d.locatePod(insecure)))
-	served.add("", "v1", "services/proxy", httpProxy(func() runtime.Object { return &corev1.Service{} },
-		func() runtime.Object { return &corev1.ServiceProxyOptions{} },
+	served.add("", "v1", "services/proxy", httpProxy(func() runtime.Object { return &corev1.ServiceProxyOptions{} },
 		func(o runtime.Object) string { return o.(*corev1.ServiceProxyOptions).Path }, d.locateService(insecure)))
 	bind := &binder{pods}
 	served.add("", "v1", "pods/binding", bind)
@@ -56,8 +55,7 @@ func addNodeActions(_ context.Context, d *Dependencies, served Served) error {
 	if err != nil {
 		return err
 	}
-	served.add("", "v1", "nodes/proxy", httpProxy(func() runtime.Object { return &corev1.Node{} },
-		func() runtime.Object { return &corev1.NodeProxyOptions{} },
+	served.add("", "v1", "nodes/proxy", httpProxy(func() runtime.Object { return &corev1.NodeProxyOptions{} },
 		func(o runtime.Object) string { return o.(*corev1.NodeProxyOptions).Path }, d.locateNode(insecure)))
 	return nil
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // httpProxy passes requests on to a server that a name of the form [scheme:]name[:port] stands for.
-func httpProxy(kind, options func() runtime.Object, path func(runtime.Object) string, locate func(ctx context.Context, name string) (*url.URL, http.RoundTripper, error)) rest.Storage {
-	return &connection{kind: kind, newOptions: options, path: true, methods: allMethods(),
+func httpProxy(options func() runtime.Object, path func(runtime.Object) string, locate func(ctx context.Context, name string) (*url.URL, http.RoundTripper, error)) rest.Storage {
+	return &connection{newOptions: options, path: true, methods: allMethods(),
 		connect: func(ctx context.Context, name string, o runtime.Object, r rest.Responder) (http.Handler, error) {
 			location, transport, err := locate(ctx, name)
 			if err != nil {

@@ -179,13 +179,26 @@ func TestPodsOutliveTheDaemon(t *testing.T) {
 		t.Errorf("after kill of containerd the pod is %v", state)
 	}
 
-	// Left behind by a process that was killed: replaced.
+	// Left behind by a process of ours that was killed: replaced.
+	if err := stop(); err != nil {
+		t.Fatalf("stop: %v", err)
+	}
+	notify, err := listenNotify(filepath.Join(f.cfg.State, "orphan.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notify.close()
+	orphan, err := daemon.start(notify.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-notify.ready
+	orphanEnded := make(chan error, 1)
+	go func() { orphanEnded <- orphan.Wait() }()
 	next, stopNext := f.run(t)
+	<-orphanEnded
 	if got := f.ready(t); got != 2 {
 		t.Errorf("%d pods ready after replacement, want 2", got)
-	}
-	if err := stop(); err != nil {
-		t.Errorf("stop of the replaced daemon: %v", err)
 	}
 	if err := next.StopPods(t.Context(), time.Second); err != nil {
 		t.Fatal(err)

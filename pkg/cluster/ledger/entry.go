@@ -21,7 +21,7 @@ const (
 	NftTable Kind = "nft-table"
 	// Mount: Name is the mount point.
 	Mount Kind = "mount"
-	// MountsUnder: everything mounted on or below the directory Name.
+	// MountsUnder: everything mounted below the directory Name, but for the mount points in Except.
 	MountsUnder Kind = "mounts-under"
 	// Cgroup: Name is a path below the root of each cgroup hierarchy. Undo kills the processes in it and removes it.
 	Cgroup Kind = "cgroup"
@@ -47,6 +47,7 @@ type Entry struct {
 	Old     []byte    `json:"old,omitempty"`
 	New     []byte    `json:"new,omitempty"`
 	Mode    uint32    `json:"mode,omitempty"`
+	Except  []string  `json:"except,omitempty"`
 	Boot    string    `json:"boot"`
 	Time    time.Time `json:"time"`
 }

@@ -31,13 +31,18 @@ func (l *Ledger) Mount(target string) error {
 	return l.record(Entry{Kind: Mount, Name: filepath.Clean(target)})
 }
 
-// MountsUnder is told of a directory of ours in which mounts will come and go.
+// MountsUnder is told of a directory of ours below which mounts will come and go. What is mounted there already, and on
+// the directory itself, is not ours.
 func (l *Ledger) MountsUnder(dir string) error {
 	dir = filepath.Clean(dir)
 	if !filepath.IsAbs(dir) || dir == "/" {
 		return fmt.Errorf("record mounts under %q: not a directory of ours", dir)
 	}
-	return l.record(Entry{Kind: MountsUnder, Name: dir})
+	existing, err := mountsUnder(dir)
+	if err != nil {
+		return err
+	}
+	return l.record(Entry{Kind: MountsUnder, Name: dir, Except: existing})
 }
 
 // Cgroup is told of a cgroup about to be made, by its path below the root of each hierarchy (such as /kubepods).

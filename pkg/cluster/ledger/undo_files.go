@@ -34,6 +34,9 @@ func undoMountsUnder(_ context.Context, e Entry) error {
 	}
 	// A mount is listed after the one it stands on.
 	for _, target := range slices.Backward(mounts) {
+		if target == e.Name || slices.Contains(e.Except, target) {
+			continue
+		}
 		if err := unmount(target); err != nil {
 			return fmt.Errorf("unmount %q: %w", target, err)
 		}

@@ -195,6 +195,29 @@ func TestUndoLeavesWhatOthersSetSince(t *testing.T) {
 	})
 }
 
+func TestUndoLeavesMountsOfOthers(t *testing.T) {
+	inNamespaces(t, func(t *testing.T) {
+		dir := t.TempDir()
+		must(t, unix.Mount("disk", dir, "tmpfs", 0, ""))
+		defer unix.Unmount(dir, unix.MNT_DETACH)
+		for _, sub := range []string{"before", "ours"} {
+			must(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
+		}
+		must(t, unix.Mount("disk", filepath.Join(dir, "before"), "tmpfs", 0, ""))
+		l, err := Open(filepath.Join(t.TempDir(), "ledger"))
+		must(t, err)
+		defer l.Close()
+		must(t, l.MountsUnder(dir))
+		must(t, unix.Mount("ours", filepath.Join(dir, "ours"), "tmpfs", 0, ""))
+		must(t, l.Undo(context.Background()))
+		left, err := mountsUnder(dir)
+		must(t, err)
+		if diff := cmp.Diff([]string{dir, filepath.Join(dir, "before")}, left); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // sleeper starts a process that only waits, marked if mark is not empty.
 func sleeper(t *testing.T, mark string) process.Process {
 	t.Helper()

@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 
+	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 )
@@ -64,3 +65,25 @@ func Orphans[T any](informer cache.SharedIndexInformer, namespace string) ([]*T,
 
 // orphansOf cannot be a UID.
 func orphansOf(namespace string) string { return "orphans/" + namespace }
+
+// byNode is the name of the index of pods by their node.
+const byNode = "proa.sh/node"
+
+// IndexPodsByNode makes the informer of pods keep them by their node.
+func IndexPodsByNode(informer cache.SharedIndexInformer) error {
+	return AddIndex(informer, byNode, func(item any) ([]string, error) {
+		pod, ok := item.(*v1.Pod)
+		if !ok {
+			return nil, fmt.Errorf("index pod by node: found %T", item)
+		}
+		if pod.Spec.NodeName == "" {
+			return nil, nil
+		}
+		return []string{pod.Spec.NodeName}, nil
+	})
+}
+
+// PodsOn returns the pods bound to a node. The informer must have been given to IndexPodsByNode.
+func PodsOn(informer cache.SharedIndexInformer, node string) ([]*v1.Pod, error) {
+	return ByIndex[v1.Pod](informer, byNode, node)
+}

@@ -27,11 +27,15 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener) erro
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	server.ConnState = streams.track
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, conn)
+	}
 	var handlers sync.WaitGroup
 	inner := server.Handler
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handlers.Add(1)
 		defer handlers.Done()
+		defer streams.drop(r.Context().Value(connKey{}).(net.Conn))
 		inner.ServeHTTP(w, r)
 	})
 	ended := make(chan error, 1)
@@ -63,8 +67,10 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener) erro
 	return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
 }
 
-// streams are the connections that handlers have taken over. A closed one is dropped when its handler ends, for nobody
-// tells us of its end.
+// connKey finds the connection of a request in its context.
+type connKey struct{}
+
+// streams are the connections that handlers have taken over, until the handler ends.
 type streams struct {
 	mu     sync.Mutex
 	open   map[net.Conn]struct{} // guarded by mu
@@ -82,6 +88,13 @@ func (s *streams) track(conn net.Conn, state http.ConnState) {
 		return
 	}
 	s.open[conn] = struct{}{}
+}
+
+// drop forgets the connection of a handler that ended; most were never taken over.
+func (s *streams) drop(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, conn)
 }
 
 func (s *streams) close() {

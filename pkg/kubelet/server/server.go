@@ -70,8 +70,6 @@ type Config struct {
 	PodLogs, RootDir string
 	// Log is the directory served at /logs/, /var/log when empty.
 	Log string
-	// IdleTimeout ends streams on which nothing moves, 4 h when 0.
-	IdleTimeout time.Duration
 	// Started is when the node's machine or kubelet came up, for statistics; now when zero.
 	Started time.Time
 }
@@ -91,9 +89,6 @@ func New(cfg Config) (*Server, error) {
 	defaultTo(&cfg.PodLogs, "/var/log/pods")
 	defaultTo(&cfg.RootDir, "/var/lib/kubelet")
 	defaultTo(&cfg.Log, "/var/log")
-	if cfg.IdleTimeout == 0 {
-		cfg.IdleTimeout = 4 * time.Hour
-	}
 	if cfg.Started.IsZero() {
 		cfg.Started = time.Now()
 	}

@@ -13,10 +13,11 @@ type Proxier struct {
 	patience time.Duration
 
 	mu sync.Mutex
-	// queuedSince is when the oldest change came that is not written yet; zero if
-	// all are. lastWrite is when everything was written last.
-	queuedSince, lastWrite time.Time
-	nodeLeaving            bool
+	// queuedSince is when the oldest change came that is waiting, takenSince when
+	// the oldest came of those being written; zero if there are none. lastWrite is
+	// when a write ended.
+	queuedSince, takenSince, lastWrite time.Time
+	nodeLeaving                        bool
 }
 
 // NewProxier returns the state of a proxy that is unhealthy when changes wait longer
@@ -32,11 +33,21 @@ func (p *Proxier) Queued() {
 	}
 }
 
-// Written notes that everything queued before is in the kernel.
+// Taken notes that everything queued before is being written.
+func (p *Proxier) Taken() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.takenSince.IsZero() {
+		p.takenSince = p.queuedSince
+	}
+	p.queuedSince = time.Time{}
+}
+
+// Written notes that everything taken is in the kernel.
 func (p *Proxier) Written() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.queuedSince, p.lastWrite = time.Time{}, time.Now()
+	p.takenSince, p.lastWrite = time.Time{}, time.Now()
 }
 
 // SetNodeLeaving notes whether the node is being taken out of the cluster.
@@ -62,13 +73,17 @@ func (p *Proxier) status() status {
 	defer p.mu.Unlock()
 	now := time.Now()
 	s := status{healthy: true, eligible: !p.nodeLeaving, lastUpdated: now, checkedAt: now}
+	oldest := p.takenSince
+	if oldest.IsZero() {
+		oldest = p.queuedSince
+	}
 	switch {
-	case !p.queuedSince.IsZero():
-		s.lastUpdated = p.lastWrite
-		s.healthy = now.Sub(p.queuedSince) < p.patience
 	case p.lastWrite.IsZero():
 		// Nothing was ever written: not started yet.
 		s.lastUpdated, s.healthy = time.Time{}, false
+	case !oldest.IsZero():
+		s.lastUpdated = p.lastWrite
+		s.healthy = now.Sub(oldest) < p.patience
 	}
 	return s
 }

@@ -244,3 +244,17 @@ func Cleanup(ctx context.Context) error {
 	}
 	return errors.Join(failures...)
 }
+
+// Known says whether Apply is possible; else Resync is needed.
+func (t *Table) Known() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.committed != nil
+}
+
+// Distrust makes Resync be needed.
+func (t *Table) Distrust() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.committed = nil
+}

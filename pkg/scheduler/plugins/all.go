@@ -3,13 +3,16 @@ package plugins
 import (
 	"github.com/proa-sh/proa/pkg/scheduler/config"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/defaultbinder"
+	"github.com/proa-sh/proa/pkg/scheduler/plugins/defaultpreemption"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/imagelocality"
+	"github.com/proa-sh/proa/pkg/scheduler/plugins/interpodaffinity"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/nodeaffinity"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/nodename"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/nodeports"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/noderesourcesbalancedallocation"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/noderesourcesfit"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/nodeunschedulable"
+	"github.com/proa-sh/proa/pkg/scheduler/plugins/podtopologyspread"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/prioritysort"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/schedulinggates"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/tainttoleration"
@@ -20,13 +23,16 @@ import (
 func Factories() map[string]profile.Factory {
 	return map[string]profile.Factory{
 		defaultbinder.Name:                   defaultbinder.New,
+		defaultpreemption.Name:               defaultpreemption.New,
 		imagelocality.Name:                   imagelocality.New,
+		interpodaffinity.Name:                interpodaffinity.New,
 		nodeaffinity.Name:                    nodeaffinity.New,
 		nodename.Name:                        nodename.New,
 		nodeports.Name:                       nodeports.New,
 		noderesourcesbalancedallocation.Name: noderesourcesbalancedallocation.New,
 		noderesourcesfit.Name:                noderesourcesfit.New,
 		nodeunschedulable.Name:               nodeunschedulable.New,
+		podtopologyspread.Name:               podtopologyspread.New,
 		prioritysort.Name:                    prioritysort.New,
 		schedulinggates.Name:                 schedulinggates.New,
 		tainttoleration.Name:                 tainttoleration.New,
@@ -45,6 +51,9 @@ func Defaults() []config.Setting {
 		{Name: nodeaffinity.Name, Weight: 2},
 		{Name: nodeports.Name},
 		{Name: noderesourcesfit.Name, Weight: 1},
+		{Name: podtopologyspread.Name, Weight: 2},
+		{Name: interpodaffinity.Name, Weight: 2},
+		{Name: defaultpreemption.Name},
 		{Name: noderesourcesbalancedallocation.Name, Weight: 1},
 		{Name: imagelocality.Name, Weight: 1},
 		{Name: defaultbinder.Name},

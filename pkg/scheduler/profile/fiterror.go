@@ -2,7 +2,6 @@ package profile
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
@@ -10,6 +9,7 @@ import (
 	"k8s.io/kube-scheduler/framework"
 
 	"github.com/proa-sh/proa/pkg/scheduler/cache"
+	"github.com/proa-sh/proa/pkg/scheduler/reasons"
 )
 
 // FitError says why a pod fits on no node. Its text is what users see in events and in the pod's condition.
@@ -104,8 +104,8 @@ func (e *FitError) Error() string {
 	fmt.Fprintf(&b, "0/%d nodes are available:", d.snapshot.Len())
 	if d.PreFilterMessage != "" {
 		fmt.Fprintf(&b, " %s.", d.PreFilterMessage)
-	} else if reasons := d.histogram(); len(reasons) > 0 {
-		fmt.Fprintf(&b, " %s.", strings.Join(reasons, ", "))
+	} else if counted := d.histogram(); len(counted) > 0 {
+		fmt.Fprintf(&b, " %s.", strings.Join(counted, ", "))
 	}
 	if d.PostFilterMessage != "" {
 		b.WriteString(" " + d.PostFilterMessage)
@@ -150,15 +150,5 @@ func (d *Diagnosis) histogram() []string {
 			}
 		}
 	}
-	return Histogram(counts)
-}
-
-// Histogram renders reasons and their counts as users see them.
-func Histogram(counts map[string]int) []string {
-	reasons := make([]string, 0, len(counts))
-	for reason, n := range counts {
-		reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))
-	}
-	slices.Sort(reasons)
-	return reasons
+	return reasons.Histogram(counts)
 }

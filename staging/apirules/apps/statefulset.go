@@ -21,7 +21,6 @@ func NormalizeStatefulSet(s *appsv1.StatefulSet) {
 	for i := range s.Spec.VolumeClaimTemplates {
 		c := &s.Spec.VolumeClaimTemplates[i]
 		c.APIVersion, c.Kind = "v1", "PersistentVolumeClaim"
-		core.NormalizePersistentVolumeClaim(c)
 	}
 }
 

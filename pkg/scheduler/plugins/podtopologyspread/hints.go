@@ -6,6 +6,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 	"k8s.io/kube-scheduler/framework"
 )
@@ -75,7 +76,15 @@ func (p *Plugin) afterNodeChange(_ klog.Logger, pod *v1.Pod, oldObj, newObj any)
 	if !is {
 		return framework.QueueSkip, nil
 	}
+	affinity := nodeaffinity.GetRequiredNodeAffinity(pod)
 	for i := range constraints {
+		if constraints[i].honorAffinity {
+			// A term that cannot be parsed matches neither.
+			matched, _ := affinity.Match(before)
+			if matches, _ := affinity.Match(after); matched != matches {
+				return framework.Queue, nil
+			}
+		}
 		if constraints[i].honorTaints || before.Labels[constraints[i].key] != after.Labels[constraints[i].key] {
 			return framework.Queue, nil
 		}

@@ -1,0 +1,178 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/ledger"
+	"github.com/proa-sh/proa/pkg/cluster/steps"
+)
+
+// ErrInUse means that another process works on the same data directory.
+var ErrInUse = errors.New("another proa works on this data directory")
+
+// Serve runs a cluster until ctx ends or somebody asks it over its socket to stop. What happens goes to the timeline,
+// whose last message is Stopped. When it ends the host's changes stand, so that pods and their traffic go on until the
+// next Serve; TakeDown reverts them. If it cannot start at all, they are reverted at once.
+func Serve(ctx context.Context, cfg Config, timeline *control.Timeline) error {
+	err := serve(ctx, cfg, timeline, components)
+	timeline.Enter(control.Stopped, err)
+	return err
+}
+
+func serve(ctx context.Context, cfg Config, timeline *control.Timeline, components func(*Environment) []steps.Step) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	env := &Environment{Config: cfg, Timeline: timeline}
+	if err := env.check(ctx); err != nil {
+		return err
+	}
+	unlock, err := lock(cfg)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if env.Ledger, err = ledger.Open(cfg.LedgerFile()); err != nil {
+		return err
+	}
+	defer env.Ledger.Close()
+	fresh := len(env.Ledger.Standing()) == 0
+	if err := env.makeDirs(); err != nil {
+		return err
+	}
+	started, err := env.run(ctx, components)
+	if err == nil || started || !fresh {
+		return err
+	}
+	// Nobody has used it yet: leave the machine as it was.
+	return errors.Join(err, env.Ledger.Undo(context.WithoutCancel(ctx)))
+}
+
+// run serves the control socket and runs the steps. It says whether all of them started.
+func (e *Environment) run(ctx context.Context, components func(*Environment) []steps.Step) (bool, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	server := &control.Server{Timeline: e.Timeline, Status: e.status, Stop: func(pods bool) {
+		if pods {
+			e.stopPods.Store(true)
+		}
+		stop()
+	}}
+	socketCtx, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() {
+		served <- server.Serve(socketCtx, e.Config.ControlSocket())
+		stop() // a cluster that cannot be asked must not run
+	}()
+	noteStopping := context.AfterFunc(ctx, func() { e.Timeline.Enter(control.Stopping, nil) })
+	defer noteStopping()
+	started := false
+	err := steps.Run(ctx, append(e.baseSteps(), components(e)...), steps.Hooks{
+		Event: func(event steps.Event) {
+			klog.FromContext(ctx).V(2).Info("Step", "step", event.Step, "state", event.State, "took", event.Took)
+			e.Timeline.Event(event)
+		},
+		Started: func() {
+			started = true
+			e.Timeline.Enter(control.Running, nil)
+		},
+	})
+	// Before the socket closes, so that followers see it.
+	e.Timeline.Enter(control.Stopped, err)
+	closeSocket()
+	return started, errors.Join(err, <-served)
+}
+
+// status answers over the socket.
+func (e *Environment) status() control.Status {
+	status := control.Status{Pid: os.Getpid(), Version: e.Config.Version.String(), Server: e.Config.ServerURL(), Parts: map[string]string{}}
+	if e.Timeline.Phase() != control.Running {
+		return status
+	}
+	status.Parts[StepEtcd] = ""
+	status.Parts[StepContainerd] = ""
+	if err := e.Containerd.Healthy(); err != nil {
+		status.Parts[StepContainerd] = err.Error()
+	}
+	return status
+}
+
+// lock makes sure that one process at a time works on a data directory. The lock ends with the process.
+func lock(cfg Config) (unlock func(), err error) {
+	if err := os.MkdirAll(cfg.DataDir, 0o711); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	file, err := os.OpenFile(cfg.lockFile(), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		file.Close()
+		return nil, fmt.Errorf("%w (%s)", ErrInUse, cfg.DataDir)
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	return func() { file.Close() }, nil
+}
+
+// TakeDown reverts every change to the host. The cluster must not be running. It may be repeated.
+func TakeDown(ctx context.Context, cfg Config) error {
+	if _, err := os.Stat(cfg.DataDir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	unlock, err := lock(cfg)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return undo(ctx, cfg)
+}
+
+func undo(ctx context.Context, cfg Config) error {
+	l, err := ledger.Open(cfg.LedgerFile())
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	return l.Undo(ctx)
+}
+
+// Delete takes the cluster down and removes its data. It refuses a directory that is not a cluster's.
+func Delete(ctx context.Context, cfg Config) error {
+	entries, err := os.ReadDir(cfg.DataDir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read data directory: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, "version")); err != nil {
+		return fmt.Errorf("%s does not look like a data directory of proa (%w); remove it yourself if it is one", cfg.DataDir, err)
+	}
+	unlock, err := lock(cfg)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := undo(ctx, cfg); err != nil {
+		return fmt.Errorf("take the cluster down before its data is removed: %w", err)
+	}
+	if err := os.RemoveAll(cfg.DataDir); err != nil {
+		return fmt.Errorf("remove data directory: %w", err)
+	}
+	return nil
+}

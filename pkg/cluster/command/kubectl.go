@@ -1,0 +1,39 @@
+package command
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/kubectl/pkg/cmd"
+)
+
+// newKubectl is the kubectl of this version, for this cluster unless KUBECONFIG says otherwise.
+func newKubectl(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:                "kubectl ...",
+		Short:              "Run kubectl against the cluster",
+		DisableFlagParsing: true, // all flags are kubectl's
+		RunE: func(parent *cobra.Command, args []string) error {
+			if os.Getenv("KUBECONFIG") == "" {
+				cfg, err := f.config()
+				if err != nil {
+					return err
+				}
+				if err := os.Setenv("KUBECONFIG", cfg.AdminKubeconfig()); err != nil {
+					return fmt.Errorf("set KUBECONFIG: %w", err)
+				}
+			}
+			kubectl := cmd.NewDefaultKubectlCommandWithArgs(cmd.KubectlOptions{
+				PluginHandler: cmd.NewDefaultPluginHandler([]string{"kubectl"}),
+				Arguments:     append([]string{"kubectl"}, args...),
+				ConfigFlags:   genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag().WithDiscoveryBurst(300).WithDiscoveryQPS(50),
+				IOStreams:     genericiooptions.IOStreams{In: parent.InOrStdin(), Out: parent.OutOrStdout(), ErrOut: parent.ErrOrStderr()},
+			})
+			kubectl.SetArgs(args)
+			return kubectl.ExecuteContext(parent.Context())
+		},
+	}
+}

@@ -1,0 +1,107 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proa-sh/proa/pkg/cluster"
+)
+
+// flags are those that every command has.
+type flags struct {
+	dataDir, binDir, nodeName, nodeIP string
+	apiPort                           int
+	podCIDR, serviceCIDR              string
+	verbosity                         int
+}
+
+// Main runs the command line and gives the exit status.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	root := New()
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		return 1
+	}
+	return 0
+}
+
+// New makes the command line.
+func New() *cobra.Command {
+	f := &flags{}
+	root := &cobra.Command{
+		Use:           "proa",
+		Short:         "A whole Kubernetes cluster on this machine",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	set := root.PersistentFlags()
+	set.StringVar(&f.dataDir, "data-dir", cluster.DefaultDataDir, "directory that keeps the cluster's data; another one makes another cluster")
+	set.StringVar(&f.binDir, "bin-dir", "", "directory with containerd, its helpers and the images (default: that of this program)")
+	set.StringVar(&f.nodeName, "node-name", "", "name of this node (default: the host name)")
+	set.StringVar(&f.nodeIP, "node-ip", "", "address of this node (default: that of the default route)")
+	set.IntVar(&f.apiPort, "api-port", cluster.DefaultAPIPort, "port of the API server")
+	set.StringVar(&f.podCIDR, "pod-cidr", "", "network of the pods")
+	set.StringVar(&f.serviceCIDR, "service-cidr", "", "network of the Services")
+	set.IntVarP(&f.verbosity, "verbosity", "v", 0, "how much the server logs")
+	root.AddCommand(
+		newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newImage(f), newKubectl(f), newServer(f), newVersion())
+	return root
+}
+
+// config turns the flags into a cluster.
+func (f *flags) config() (cluster.Config, error) {
+	cfg, addressErr := cluster.DefaultConfig()
+	cfg.UseDataDir(f.dataDir)
+	cfg.APIPort = f.apiPort
+	if f.binDir != "" {
+		cfg.BinDir = f.binDir
+	}
+	if f.nodeName != "" {
+		cfg.NodeName = f.nodeName
+	}
+	if f.nodeIP != "" {
+		ip, err := netip.ParseAddr(f.nodeIP)
+		if err != nil {
+			return cfg, fmt.Errorf("read --node-ip: %w", err)
+		}
+		cfg.NodeIP = ip
+	} else if addressErr != nil {
+		return cfg, addressErr
+	}
+	for name, network := range map[string]struct {
+		text   string
+		target *netip.Prefix
+	}{"--pod-cidr": {f.podCIDR, &cfg.PodCIDR}, "--service-cidr": {f.serviceCIDR, &cfg.ServiceCIDR}} {
+		if network.text == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(network.text)
+		if err != nil {
+			return cfg, fmt.Errorf("read %s: %w", name, err)
+		}
+		*network.target = prefix.Masked()
+	}
+	return cfg, cfg.Validate()
+}
+
+// serverArgs are the arguments by which another process makes the same cluster of its flags.
+func (f *flags) serverArgs() []string {
+	args := []string{"server", "--data-dir", f.dataDir, "--api-port", fmt.Sprint(f.apiPort), "--verbosity", fmt.Sprint(f.verbosity)}
+	for name, value := range map[string]string{
+		"--bin-dir": f.binDir, "--node-name": f.nodeName, "--node-ip": f.nodeIP, "--pod-cidr": f.podCIDR, "--service-cidr": f.serviceCIDR,
+	} {
+		if value != "" {
+			args = append(args, name, value)
+		}
+	}
+	return args
+}

@@ -1,0 +1,114 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+
+	"github.com/proa-sh/proa/pkg/cluster"
+	"github.com/proa-sh/proa/pkg/cluster/control"
+)
+
+// newsVariable names the file descriptor to which a server started by `up` writes its news until it runs.
+const newsVariable = "PROA_NEWS_FD"
+
+func newServer(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "server",
+		Short: "Run the cluster in the foreground, as a service manager wants it",
+		Long: "Run the cluster in the foreground and log to standard error. systemd is told when it runs (Type=notify).\n" +
+			"When it ends, pods go on and are taken over by the next start; `proa down` ends them.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := f.config()
+			if err != nil {
+				return err
+			}
+			logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(f.verbosity)))
+			klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
+			return serve(klog.NewContext(cmd.Context(), logger), cfg)
+		},
+	}
+}
+
+// serve runs the cluster and passes its news on to those who started it.
+func serve(ctx context.Context, cfg cluster.Config) error {
+	timeline := control.NewTimeline()
+	news, err := newsFile()
+	if err != nil {
+		return err
+	}
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		tell(ctx, timeline, news)
+	}()
+	err = cluster.Serve(ctx, cfg, timeline)
+	<-told
+	return err
+}
+
+// newsFile opens the descriptor that `up` has handed down, or gives nil.
+func newsFile() (*os.File, error) {
+	text := os.Getenv(newsVariable)
+	if text == "" {
+		return nil, nil
+	}
+	fd, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", newsVariable, err)
+	}
+	// Not for the processes that we start: `up` waits for its end.
+	if err := os.Unsetenv(newsVariable); err != nil {
+		return nil, err
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "news"), nil
+}
+
+// tell writes the news to the file until the cluster runs, and tells the service manager. Whoever reads the file may have
+// gone away, which is no concern of the cluster's.
+func tell(ctx context.Context, timeline *control.Timeline, news *os.File) {
+	logger := klog.FromContext(ctx)
+	var encoder *json.Encoder
+	if news != nil {
+		defer news.Close()
+		encoder = json.NewEncoder(news)
+	}
+	timeline.Follow(context.WithoutCancel(ctx), func(m control.Message) bool {
+		if encoder != nil {
+			if err := encoder.Encode(m); err != nil {
+				encoder = nil
+			}
+		}
+		if state := serviceState(m.Phase); state != "" {
+			if _, err := daemon.SdNotify(false, state); err != nil {
+				logger.Error(err, "Telling the service manager failed", "state", state)
+			}
+		}
+		if m.Phase == control.Running && news != nil {
+			news.Close()
+			encoder = nil
+		}
+		return true
+	})
+}
+
+func serviceState(phase control.Phase) string {
+	switch phase {
+	case control.Running:
+		return daemon.SdNotifyReady
+	case control.Stopping:
+		return daemon.SdNotifyStopping
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,177 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/proa-sh/proa/pkg/cluster/preflight"
+)
+
+// DefaultDataDir and DefaultRunDir are where the one cluster is that nobody gave another place.
+const (
+	DefaultDataDir = "/var/lib/proa"
+	DefaultRunDir  = "/run/proa"
+	DefaultName    = "proa"
+	DefaultAPIPort = 6443
+)
+
+// Config is one cluster. Two clusters with different DataDir can be on one machine if their ports and networks differ.
+type Config struct {
+	// Name is that of the cluster, user and context in kubeconfigs.
+	Name string
+	// DataDir keeps everything that must outlive a reboot; RunDir what ends with it.
+	DataDir, RunDir string
+	// BinDir holds the programs that `make` and `make tools` make.
+	BinDir string
+	// APIPort is where the API server listens, on all addresses.
+	APIPort int
+	// NodeName and NodeIP are this machine's.
+	NodeName string
+	NodeIP   netip.Addr
+	// PodCIDR and ServiceCIDR are the networks of pods and Services; DNSDomain is the cluster's domain.
+	PodCIDR, ServiceCIDR netip.Prefix
+	DNSDomain            string
+	// MergeKubeconfig puts the cluster into the user's kubeconfig too.
+	MergeKubeconfig bool
+	// Version is this program's.
+	Version preflight.Version
+}
+
+// DefaultConfig is the cluster that `proa up` starts when nothing else is said. The error says what could not be found
+// out about this machine.
+func DefaultConfig() (Config, error) {
+	cfg := Config{
+		Name: DefaultName, DataDir: DefaultDataDir, RunDir: DefaultRunDir, APIPort: DefaultAPIPort,
+		PodCIDR: netip.MustParsePrefix("10.244.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"),
+		DNSDomain: "cluster.local", MergeKubeconfig: true, Version: preflight.Version{Major: 1, Minor: 36},
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return cfg, fmt.Errorf("find own program: %w", err)
+	}
+	cfg.BinDir = filepath.Dir(self)
+	host, err := os.Hostname()
+	if err != nil {
+		return cfg, fmt.Errorf("find host name: %w", err)
+	}
+	cfg.NodeName = strings.ToLower(host)
+	cfg.NodeIP, err = nodeIP()
+	return cfg, err
+}
+
+// UseDataDir moves the cluster to another directory; everything that is named for the one cluster gets another name,
+// which follows from the directory.
+func (c *Config) UseDataDir(dir string) {
+	c.DataDir = dir
+	if dir == DefaultDataDir {
+		return
+	}
+	sum := sha256.Sum256([]byte(dir))
+	suffix := "-" + hex.EncodeToString(sum[:4])
+	c.RunDir = DefaultRunDir + suffix
+	c.Name = DefaultName + suffix
+	c.MergeKubeconfig = false
+}
+
+// Validate gives every fault.
+func (c Config) Validate() error {
+	var faults []error
+	for name, dir := range map[string]string{"data": c.DataDir, "run": c.RunDir, "program": c.BinDir} {
+		if !filepath.IsAbs(dir) || filepath.Clean(dir) != dir || dir == "/" {
+			faults = append(faults, fmt.Errorf("%s directory %q must be an absolute, plain path and not the root", name, dir))
+		}
+	}
+	if c.APIPort < 1 || c.APIPort > 65535 {
+		faults = append(faults, fmt.Errorf("API port %d must be from 1 to 65535", c.APIPort))
+	}
+	for _, fault := range validation.IsDNS1123Subdomain(c.NodeName) {
+		faults = append(faults, fmt.Errorf("node name %q: %s", c.NodeName, fault))
+	}
+	if c.Name == "" {
+		faults = append(faults, errors.New("cluster name must not be empty"))
+	}
+	if !c.NodeIP.IsValid() {
+		faults = append(faults, errors.New("node address must be given"))
+	}
+	if c.PodCIDR.Overlaps(c.ServiceCIDR) {
+		faults = append(faults, fmt.Errorf("pod network %v and service network %v must not overlap", c.PodCIDR, c.ServiceCIDR))
+	}
+	return errors.Join(faults...)
+}
+
+// ServerURL is where clients on this machine find the API server.
+func (c Config) ServerURL() string {
+	return "https://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(c.APIPort))
+}
+
+// KubernetesServiceIP is the first address of the service network, which is the API server's.
+func (c Config) KubernetesServiceIP() netip.Addr { return nth(c.ServiceCIDR, 1) }
+
+// DNSServiceIP is the tenth address of the service network, which is the cluster DNS's.
+func (c Config) DNSServiceIP() netip.Addr { return nth(c.ServiceCIDR, 10) }
+
+func nth(network netip.Prefix, n int) netip.Addr {
+	addr := network.Masked().Addr()
+	for range n {
+		addr = addr.Next()
+	}
+	return addr
+}
+
+// Paths of the cluster's files. Those below RunDir end with the cluster, those below DataDir with reset.
+func (c Config) ControlSocket() string   { return filepath.Join(c.RunDir, "control.sock") }
+func (c Config) EtcdSocket() string      { return filepath.Join(c.RunDir, "etcd.sock") }
+func (c Config) EtcdDir() string         { return filepath.Join(c.DataDir, "etcd") }
+func (c Config) PKIDir() string          { return filepath.Join(c.DataDir, "pki") }
+func (c Config) KubeconfigDir() string   { return filepath.Join(c.DataDir, "kubeconfig") }
+func (c Config) AdminKubeconfig() string { return c.Kubeconfig("admin") }
+func (c Config) LogDir() string          { return filepath.Join(c.DataDir, "log") }
+func (c Config) ServerLog() string       { return filepath.Join(c.LogDir(), "proa.log") }
+func (c Config) ContainerdLog() string   { return filepath.Join(c.LogDir(), "containerd.log") }
+func (c Config) EtcdLog() string         { return filepath.Join(c.LogDir(), "etcd.log") }
+func (c Config) ContainerdRoot() string  { return filepath.Join(c.DataDir, "containerd") }
+func (c Config) ContainerdState() string { return filepath.Join(c.RunDir, "containerd") }
+func (c Config) CNIConfDir() string      { return filepath.Join(c.DataDir, "cni", "net.d") }
+func (c Config) CNIDataDir() string      { return filepath.Join(c.DataDir, "cni", "networks") }
+func (c Config) CNIBinDir() string       { return filepath.Join(c.BinDir, "cni") }
+func (c Config) CertsDir() string        { return filepath.Join(c.DataDir, "certs.d") }
+func (c Config) ImagesDir() string       { return filepath.Join(c.BinDir, "images") }
+func (c Config) KubeletDir() string      { return filepath.Join(c.DataDir, "kubelet") }
+func (c Config) PodLogsDir() string      { return filepath.Join(c.DataDir, "log", "pods") }
+func (c Config) LedgerFile() string      { return filepath.Join(c.DataDir, "ledger") }
+func (c Config) lockFile() string        { return filepath.Join(c.DataDir, "lock") }
+
+// Kubeconfig is the kubeconfig of an identity, such as admin, kubelet or scheduler.
+func (c Config) Kubeconfig(identity string) string {
+	return filepath.Join(c.KubeconfigDir(), identity+".conf")
+}
+
+// CgroupRoot is the cgroup below which all pods are. It is /kubepods for the one cluster, as everywhere; others have
+// their own.
+func (c Config) CgroupRoot() string {
+	if c.Name == DefaultName {
+		return "/"
+	}
+	return "/" + c.Name
+}
+
+// podCgroup is the topmost cgroup that holds nothing but this cluster's pods.
+func (c Config) podCgroup() string {
+	if c.CgroupRoot() == "/" {
+		return "/kubepods"
+	}
+	return c.CgroupRoot()
+}
+
+// processMark is carried by the processes that this cluster starts.
+func (c Config) processMark() string { return c.DataDir }

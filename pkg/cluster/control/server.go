@@ -1,0 +1,92 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Status is what Client.Status gives.
+type Status struct {
+	Pid     int       `json:"pid"`
+	Began   time.Time `json:"began"`
+	Phase   Phase     `json:"phase"`
+	Version string    `json:"version"`
+	// Server is the API server's URL.
+	Server string `json:"server"`
+	// Parts says of each part why it does not work; an empty text means that it does.
+	Parts map[string]string `json:"parts"`
+}
+
+// Server serves the socket.
+type Server struct {
+	// Timeline is what followers get.
+	Timeline *Timeline
+	// Status is asked for what Timeline does not know; Phase is filled in.
+	Status func() Status
+	// Stop is called when somebody wants the cluster to stop, and with pods also the pods.
+	Stop func(pods bool)
+}
+
+// Serve serves until ctx ends. Whoever follows then gets what is left; a caller that wants them to see the end enters
+// Stopped before.
+func (s *Server) Serve(ctx context.Context, socket string) error {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove old control socket: %w", err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return fmt.Errorf("make control socket: %w", err)
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		listener.Close()
+		return fmt.Errorf("protect control socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", s.status)
+	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("POST /stop", s.stop)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve control socket: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		server.Close()
+	}
+	<-ended
+	return nil
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	status := s.Status()
+	status.Phase = s.Timeline.Phase()
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(status); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	encoder := json.NewEncoder(w)
+	controller := http.NewResponseController(w)
+	s.Timeline.Follow(r.Context(), func(m Message) bool {
+		return encoder.Encode(m) == nil && controller.Flush() == nil
+	})
+}
+
+func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
+	s.Stop(r.URL.Query().Get("pods") == "true")
+	w.WriteHeader(http.StatusAccepted)
+}

@@ -1,0 +1,238 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/cluster/containerd"
+	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/etcd"
+	"github.com/proa-sh/proa/pkg/cluster/images"
+	"github.com/proa-sh/proa/pkg/cluster/ledger"
+	"github.com/proa-sh/proa/pkg/cluster/pki"
+	"github.com/proa-sh/proa/pkg/cluster/preflight"
+	"github.com/proa-sh/proa/pkg/cluster/steps"
+)
+
+// The steps that components may come after.
+const (
+	StepCertificates = "certificates"
+	StepEtcd         = "etcd"
+	StepContainerd   = "containerd"
+	StepImages       = "images"
+)
+
+// podGrace is how long containers may take to end when the cluster is taken down.
+const podGrace = 10 * time.Second
+
+// Environment is what components find. A field is set when the step that makes it has started.
+type Environment struct {
+	Config Config
+	// Ledger is told of every change to the host before it is made.
+	Ledger *ledger.Ledger
+	// PKI is set by StepCertificates.
+	PKI pki.Set
+	// Etcd is set by StepEtcd.
+	Etcd *etcd.Member
+	// Containerd is set by StepContainerd.
+	Containerd *containerd.Daemon
+	// Timeline takes notes for people.
+	Timeline *control.Timeline
+
+	// stopPods is whether the pods end with the cluster.
+	stopPods atomic.Bool
+}
+
+// baseSteps are those below Kubernetes.
+func (e *Environment) baseSteps() []steps.Step {
+	return []steps.Step{
+		{Name: StepCertificates, Start: e.startCertificates},
+		{Name: StepEtcd, Start: e.startEtcd},
+		{Name: StepContainerd, Start: e.startContainerd, Stop: e.stopContainerd},
+		{Name: StepImages, After: []string{StepContainerd}, Start: e.startImages},
+	}
+}
+
+// startCertificates also writes the kubeconfigs.
+func (e *Environment) startCertificates(context.Context, *steps.Task) error {
+	c := e.Config
+	node := net.IP(c.NodeIP.AsSlice())
+	set, err := pki.Ensure(pki.Config{
+		Dir: c.PKIDir(), NodeName: c.NodeName, DNSDomain: c.DNSDomain, NodeIPs: []net.IP{node},
+		ServerIPs: []net.IP{node, net.IP(c.KubernetesServiceIP().AsSlice())},
+	})
+	if err != nil {
+		return err
+	}
+	e.PKI = set
+	for _, identity := range []string{pki.Admin, pki.ControllerManager, pki.Scheduler, pki.Proxy, pki.Kubelet} {
+		if err := set.WriteKubeconfig(c.Kubeconfig(identity), c.Name, c.ServerURL(), identity); err != nil {
+			return err
+		}
+	}
+	if !c.MergeKubeconfig {
+		return nil
+	}
+	admin, err := set.Kubeconfig(c.Name, c.ServerURL(), pki.Admin)
+	if err != nil {
+		return err
+	}
+	path, err := pki.MergeKubeconfig(admin)
+	if err != nil { // the cluster is good without it
+		e.Timeline.Note("Your kubeconfig does not know this cluster: " + err.Error())
+		return nil
+	}
+	e.Timeline.Note(fmt.Sprintf("Context %q is in %s", c.Name, path))
+	return nil
+}
+
+func (e *Environment) startEtcd(ctx context.Context, task *steps.Task) error {
+	logger, err := zap.Config{
+		Level: zap.NewAtomicLevelAt(zap.WarnLevel), Encoding: "json", EncoderConfig: zap.NewProductionEncoderConfig(),
+		OutputPaths: []string{e.Config.EtcdLog()}, ErrorOutputPaths: []string{e.Config.EtcdLog()},
+	}.Build()
+	if err != nil {
+		return fmt.Errorf("open etcd's log: %w", err)
+	}
+	member, err := etcd.New(etcd.Config{Dir: e.Config.EtcdDir(), Socket: e.Config.EtcdSocket(), Logger: logger})
+	if err != nil {
+		return err
+	}
+	e.Etcd = member
+	return runUntilReady(ctx, task, member.Run, member.Ready())
+}
+
+func (e *Environment) startContainerd(ctx context.Context, task *steps.Task) error {
+	c := e.Config
+	lower, err := containerd.MayLowerOOMScore()
+	if err != nil {
+		return err
+	}
+	if !lower {
+		klog.FromContext(ctx).Info("This machine does not allow to lower oom_score_adj; containers run with the value of proa")
+	}
+	cfg := containerd.Config{
+		BinDir: c.BinDir, Root: c.ContainerdRoot(), State: c.ContainerdState(), LogFile: c.ContainerdLog(),
+		CNIBinDir: c.CNIBinDir(), CNIConfDir: c.CNIConfDir(), CertsDir: c.CertsDir(),
+		SandboxImage: images.PauseName, RuntimeHandlers: []string{"test-handler"},
+		RestrictOOMScoreAdj: !lower, Mark: c.processMark(),
+	}
+	err = errors.Join(
+		e.Ledger.Dir(cfg.ShimSocketDir()),
+		e.Ledger.MountsUnder(c.RunDir), e.Ledger.MountsUnder(c.DataDir),
+		e.Ledger.Processes(cfg.Mark),
+		e.Ledger.Cgroup(c.podCgroup()))
+	if err != nil {
+		return err
+	}
+	daemon, err := containerd.New(cfg)
+	if err != nil {
+		return err
+	}
+	e.Containerd = daemon
+	return runUntilReady(ctx, task, daemon.Run, daemon.Ready())
+}
+
+// stopContainerd ends the pods, if they are to end, while there is still somebody who can.
+func (e *Environment) stopContainerd(ctx context.Context) error {
+	if !e.stopPods.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*podGrace)
+	defer cancel()
+	// What does not end so is ended by the ledger.
+	if err := e.Containerd.StopPods(ctx, podGrace); err != nil {
+		e.Timeline.Note("Some pods did not stop in good order: " + err.Error())
+	}
+	return nil
+}
+
+// startImages imports the images that every cluster needs, where they are absent or others.
+func (e *Environment) startImages(ctx context.Context, _ *steps.Task) error {
+	pause, coredns := images.SystemArchives(e.Config.ImagesDir())
+	store := e.Containerd.Images()
+	for _, archive := range []string{pause, coredns} {
+		entries, err := images.Entries(archive)
+		if err != nil {
+			return fmt.Errorf("%w (make it with `make build`)", err)
+		}
+		for _, entry := range entries {
+			has, err := store.Has(ctx, entry.Name, entry.Digest)
+			if err != nil {
+				return err
+			}
+			if has {
+				continue
+			}
+			if _, err := store.Import(ctx, archive, true); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// runUntilReady hands run to the task and returns when it is ready. If run fails before, the task stops everything and
+// says why.
+func runUntilReady(ctx context.Context, task *steps.Task, run func(context.Context) error, ready <-chan struct{}) error {
+	task.Go(run)
+	select {
+	case <-ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// check runs the preflight checks. Warnings go to the timeline.
+func (e *Environment) check(ctx context.Context) error {
+	c := e.Config
+	needs := preflight.Needs{
+		DataDir: c.DataDir, Version: c.Version, MinFreeBytes: 1 << 30,
+		Addresses: []preflight.Address{{Address: fmt.Sprintf(":%d", c.APIPort), Purpose: "the API server"}},
+		Programs: []preflight.Program{
+			{Name: "runc", Install: "run `make setup`, or apt-get install runc"},
+			{Name: "nft", Install: "run `make setup`, or apt-get install nftables"},
+		},
+	}
+	for _, program := range []string{"containerd", "containerd-shim-runc-v2", "cni/bridge", "cni/host-local", "cni/portmap"} {
+		needs.Programs = append(needs.Programs, preflight.Program{Name: c.BinDir + "/" + program, Install: "run `make tools`"})
+	}
+	facts, err := preflight.Observe(ctx, needs)
+	if err != nil {
+		return fmt.Errorf("look at this machine: %w", err)
+	}
+	var faults []error
+	for _, problem := range preflight.Check(needs, facts) {
+		if problem.Warning {
+			e.Timeline.Note("Warning: " + problem.String())
+			continue
+		}
+		faults = append(faults, errors.New(problem.String()))
+	}
+	return errors.Join(faults...)
+}
+
+// makeDirs makes the cluster's own directories. The run directory is a change to the host; the data directory stays.
+func (e *Environment) makeDirs() error {
+	c := e.Config
+	if err := e.Ledger.Dir(c.RunDir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.RunDir, 0o711); err != nil {
+		return fmt.Errorf("make run directory: %w", err)
+	}
+	if err := os.MkdirAll(c.LogDir(), 0o700); err != nil {
+		return fmt.Errorf("make log directory: %w", err)
+	}
+	return preflight.WriteVersion(c.DataDir, c.Version)
+}

@@ -1,0 +1,159 @@
+package endpointslice
+
+import (
+	"context"
+	"fmt"
+
+	v1 "k8s.io/api/core/v1"
+	discovery "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	discoverylisters "k8s.io/client-go/listers/discovery/v1"
+	library "k8s.io/endpointslice"
+	"k8s.io/endpointslice/topologycache"
+	"k8s.io/endpointslice/util"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/proa-sh/proa/pkg/controllers/control"
+)
+
+// managedBy marks the slices of this controller.
+const managedBy = "endpointslice-controller.k8s.io"
+
+type reconciler struct {
+	control.Dependencies
+	most     int32
+	services corelisters.ServiceLister
+	pods     corelisters.PodLister
+	nodes    corelisters.NodeLister
+	slices   discoverylisters.EndpointSliceLister
+	triggers *util.TriggerTimeTracker
+	topology *topologycache.TopologyCache
+}
+
+// New makes the controller. most bounds the endpoints of one slice. Its keys are services.
+func New(d control.Dependencies, most int32) (control.Controller, error) {
+	core := d.Informers.Core().V1()
+	slices := d.Informers.Discovery().V1().EndpointSlices()
+	r := &reconciler{
+		Dependencies: d, most: most,
+		services: core.Services().Lister(), pods: core.Pods().Lister(), nodes: core.Nodes().Lister(), slices: slices.Lister(),
+		triggers: util.NewTriggerTimeTracker(), topology: topologycache.NewTopologyCache(),
+	}
+	return control.NewLoop(control.Spec{
+		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
+		Watches: []source.Source{
+			control.Watch(core.Services().Informer(), func(old, now *v1.Service) []control.Key {
+				service := control.Latest(old, now)
+				return []control.Key{control.KeyOf(service.Namespace, service.Name)}
+			}),
+			control.Watch(core.Pods().Informer(), func(old, now *v1.Pod) []control.Key {
+				return control.ServicesOf(r.services, old, now)
+			}),
+			control.Watch(slices.Informer(), sliceChanged),
+			control.Watch(core.Nodes().Informer(), r.nodeChanged),
+		},
+		Writes: []control.Written{control.Shows[discovery.EndpointSlice](slices.Informer())},
+	}), nil
+}
+
+// sliceChanged wakes the service of a slice of ours.
+func sliceChanged(old, now *discovery.EndpointSlice) []control.Key {
+	var keys []control.Key
+	for _, slice := range []*discovery.EndpointSlice{old, now} {
+		if slice == nil || slice.Labels[discovery.LabelManagedBy] != managedBy {
+			continue
+		}
+		if name := slice.Labels[discovery.LabelServiceName]; name != "" {
+			keys = append(keys, control.KeyOf(slice.Namespace, name))
+		}
+	}
+	return keys
+}
+
+// nodeChanged keeps the zones for topology hints, and wakes the services whose hints had become lopsided.
+func (r *reconciler) nodeChanged(old, now *v1.Node) []control.Key {
+	if old != nil && now != nil && !topologyDiffers(old, now) {
+		return nil
+	}
+	all, err := r.nodes.List(labels.Everything())
+	if err != nil {
+		return nil // a lister over a cache does not fail
+	}
+	r.topology.SetNodes(klog.Background(), all)
+	var keys []control.Key
+	for _, key := range r.topology.GetOverloadedServices() {
+		keys = append(keys, control.KeyOfCached(key))
+	}
+	return keys
+}
+
+// topologyDiffers says whether a node's change matters to hints.
+func topologyDiffers(old, now *v1.Node) bool {
+	return old.Labels[v1.LabelTopologyZone] != now.Labels[v1.LabelTopologyZone] ||
+		nodeReady(old) != nodeReady(now) || !old.Status.Allocatable.Cpu().Equal(*now.Status.Allocatable.Cpu())
+}
+
+func nodeReady(node *v1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == v1.NodeReady {
+			return c.Status == v1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
+	service, err := r.services.Services(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		r.triggers.DeleteService(key.Namespace, key.Name)
+		return control.Result{}, nil // its slices are garbage now
+	}
+	if err != nil {
+		return control.Result{}, fmt.Errorf("read service: %w", err)
+	}
+	if service.Spec.Selector == nil || service.Spec.Type == v1.ServiceTypeExternalName {
+		return control.Result{}, nil
+	}
+	pods, err := r.pods.Pods(key.Namespace).List(labels.SelectorFromValidatedSet(service.Spec.Selector))
+	if err != nil {
+		return control.Result{}, fmt.Errorf("list pods: %w", err)
+	}
+	existing, known, err := r.slicesOf(service)
+	if err != nil {
+		return control.Result{}, err
+	}
+	client := recordingClient{r.Client, ctx, known}
+	decider := library.NewReconciler(client, r.nodes, r.most, util.NewEndpointSliceTracker(), r.topology, r.Recorder, managedBy,
+		library.WithPreferSameTrafficDistributionEnabled(true))
+	changed := r.triggers.ComputeEndpointLastChangeTriggerTime(service.Namespace, service, pods)
+	if err := decider.Reconcile(klog.FromContext(ctx), service, pods, existing, changed); err != nil {
+		if control.IsNamespaceEnding(err) || service.DeletionTimestamp != nil {
+			return control.Result{}, nil
+		}
+		return control.Result{}, fmt.Errorf("write slices: %w", err)
+	}
+	return control.Result{}, nil
+}
+
+// slicesOf are the service's slices of ours that are not on their way out.
+func (r *reconciler) slicesOf(service *v1.Service) ([]*discovery.EndpointSlice, map[string]*discovery.EndpointSlice, error) {
+	found, err := r.slices.EndpointSlices(service.Namespace).List(labels.SelectorFromValidatedSet(labels.Set{
+		discovery.LabelServiceName: service.Name, discovery.LabelManagedBy: managedBy,
+	}))
+	if err != nil {
+		return nil, nil, fmt.Errorf("list slices: %w", err)
+	}
+	var existing []*discovery.EndpointSlice
+	known := map[string]*discovery.EndpointSlice{}
+	for _, slice := range found {
+		if slice.DeletionTimestamp == nil {
+			existing = append(existing, slice)
+			known[slice.Name] = slice
+		}
+	}
+	return existing, known, nil
+}

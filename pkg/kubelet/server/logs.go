@@ -1,0 +1,138 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/cri-client/pkg/logs"
+	"k8s.io/klog/v2"
+)
+
+// serveLogs answers with the log of a container, and follows it if asked to.
+func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
+	options, err := logOptions(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	pod, err := s.podOf(r)
+	if err != nil {
+		writeError(w, err, http.StatusNotFound)
+		return
+	}
+	name := r.PathValue("container")
+	if !hasContainer(pod, name) {
+		http.Error(w, fmt.Sprintf("container %q not found in pod %q", name, pod.Name), http.StatusNotFound)
+		return
+	}
+	id, err := loggedID(pod, name, options.Previous)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	path, err := s.logPath(r.Context(), id)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	out := &flushed{writer: w, flush: http.NewResponseController(w).Flush}
+	w.Header().Set("Content-Type", "text/plain")
+	if options.Follow {
+		// A container may be silent for long; the client is to know that it is listening.
+		w.WriteHeader(http.StatusOK)
+		_ = out.flush()
+	}
+	stdout, stderr := writersOf(out, options.Stream)
+	if err := logs.ReadLogs(r.Context(), path, id, readOptions(options, time.Now()), s.cfg.Runtime, stdout, stderr); err != nil {
+		s.endLog(w, r, out, options, err)
+	}
+}
+
+// endLog reports a failure while nothing is written yet; afterwards the log just ends.
+func (s *Server) endLog(w http.ResponseWriter, r *http.Request, out *flushed, options *v1.PodLogOptions, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // The client has gone.
+	}
+	klog.FromContext(r.Context()).V(2).Info("Reading a container log failed", "err", err, "path", r.URL.Path)
+	if !out.written && !options.Follow {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+}
+
+func readOptions(options *v1.PodLogOptions, now time.Time) *logs.LogOptions {
+	read := &logs.LogOptions{
+		TailLines: options.TailLines, LimitBytes: options.LimitBytes, Follow: options.Follow, Timestamp: options.Timestamps,
+	}
+	switch {
+	case options.SinceSeconds != nil:
+		read.Since = now.Add(-time.Duration(*options.SinceSeconds) * time.Second)
+	case options.SinceTime != nil:
+		read.Since = options.SinceTime.Time
+	}
+	return read
+}
+
+// writersOf gives the writers of the two streams; a stream that is not asked for has none.
+func writersOf(out io.Writer, stream *string) (stdout, stderr io.Writer) {
+	switch {
+	case stream == nil || *stream == v1.LogStreamAll:
+		return out, out
+	case *stream == v1.LogStreamStdout:
+		return out, nil
+	}
+	return nil, out
+}
+
+// logPath is the path of a container's log as the runtime says, if it is a plain file in the directory of pod logs. A
+// pod that can write there must not be able to have other files of the host read by planting a link.
+func (s *Server) logPath(ctx context.Context, id string) (string, error) {
+	answer, err := s.cfg.Runtime.ContainerStatus(ctx, id, false)
+	if err != nil {
+		return "", fmt.Errorf("unable to retrieve container logs for %s: %w", id, err)
+	}
+	path := answer.GetStatus().GetLogPath()
+	root, err := filepath.EvalSymlinks(s.cfg.PodLogs)
+	if err != nil {
+		return "", fmt.Errorf("find directory of pod logs: %w", err)
+	}
+	real, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", fmt.Errorf("find container log: %w", err)
+	}
+	if real != root && !strings.HasPrefix(real, root+"/") {
+		return "", fmt.Errorf("log of container %s is not in %s", id, s.cfg.PodLogs)
+	}
+	path = filepath.Join(real, filepath.Base(path))
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", fmt.Errorf("find container log: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("log of container %s is not a regular file", id)
+	}
+	return path, nil
+}
+
+// flushed sends every write to the client at once.
+type flushed struct {
+	writer  io.Writer
+	flush   func() error
+	written bool
+}
+
+func (f *flushed) Write(data []byte) (int, error) {
+	f.written = true
+	n, err := f.writer.Write(data)
+	if err != nil {
+		return n, err
+	}
+	return n, f.flush()
+}

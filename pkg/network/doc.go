@@ -1,0 +1,17 @@
+// Package network connects the pods of a node: to each other, to the pods of other
+// nodes and to the world.
+//
+// In comes the node's Node object (its pod prefixes) from an informer; out go kernel
+// settings (forwarding), an nftables table "proa-network" that gives pods the node's
+// address when they leave the cluster, and a CNI configuration by which the container
+// runtime attaches pods to a bridge. Every change of the host is told to a Ledger
+// first, so that it can be undone. Routes says, as a pure function, how the pods of
+// other nodes are reached; nothing applies it yet.
+//
+// The package never creates the bridge itself (the CNI plugin does), never serves
+// Services (package proxy does), and works in the network namespace of the process.
+// Package dns holds the cluster's name service.
+//
+// conflist_test.go and routes_test.go show the pure parts; node_test.go applies
+// everything in a network namespace of its own and sends packets through it.
+package network

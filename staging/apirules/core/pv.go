@@ -1,0 +1,327 @@
+package core
+
+import (
+	"fmt"
+	"path"
+
+	v1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/diff"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+
+	"github.com/proa-sh/proa/staging/apirules/meta"
+)
+
+// SetPersistentVolumeDefaults fills phase, reclaim policy, volume mode and what the source leaves unset.
+func SetPersistentVolumeDefaults(pv *v1.PersistentVolume) {
+	orElse(&pv.Status.Phase, v1.VolumePending)
+	orElse(&pv.Spec.PersistentVolumeReclaimPolicy, v1.PersistentVolumeReclaimRetain)
+	orElsePtr(&pv.Spec.VolumeMode, v1.PersistentVolumeFilesystem)
+	roundResources(pv.Spec.Capacity)
+	s := &pv.Spec.PersistentVolumeSource
+	if s.HostPath != nil {
+		orElsePtr(&s.HostPath.Type, v1.HostPathUnset)
+	}
+	if s.ISCSI != nil {
+		orElse(&s.ISCSI.ISCSIInterface, "default")
+	}
+	if s.RBD != nil {
+		setRBDDefaults(&s.RBD.RBDPool, &s.RBD.RadosUser, &s.RBD.Keyring)
+	}
+	if s.ScaleIO != nil {
+		orElse(&s.ScaleIO.StorageMode, "ThinProvisioned")
+		orElse(&s.ScaleIO.FSType, "xfs")
+	}
+	setAzureDiskDefaults(s.AzureDisk)
+}
+
+// ValidatePersistentVolume reports faults of a new volume.
+func ValidatePersistentVolume(pv *v1.PersistentVolume) field.ErrorList {
+	errs := meta.ClusterScoped(&pv.ObjectMeta, meta.SubdomainName)
+	p, s := field.NewPath("spec"), &pv.Spec
+	if len(s.AccessModes) == 0 {
+		errs = append(errs, field.Required(p.Child("accessModes"), ""))
+	} else {
+		errs = append(errs, accessModes(s.AccessModes, p.Child("accessModes"))...)
+	}
+	errs = append(errs, volumeCapacity(s.Capacity, p.Child("capacity"))...)
+	if s.PersistentVolumeReclaimPolicy != "" {
+		errs = append(errs, meta.In(s.PersistentVolumeReclaimPolicy, p.Child("persistentVolumeReclaimPolicy"),
+			v1.PersistentVolumeReclaimDelete, v1.PersistentVolumeReclaimRecycle, v1.PersistentVolumeReclaimRetain)...)
+	}
+	if s.NodeAffinity != nil {
+		errs = append(errs, volumeNodeAffinity(s.NodeAffinity, p.Child("nodeAffinity"))...)
+	}
+	errs = append(errs, persistentVolumeSource(s, p)...)
+	if s.HostPath != nil && path.Clean(s.HostPath.Path) == "/" && s.PersistentVolumeReclaimPolicy == v1.PersistentVolumeReclaimRecycle {
+		errs = append(errs, field.Forbidden(p.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
+	}
+	if s.StorageClassName != "" {
+		errs = append(errs, meta.Invalid(s.StorageClassName, p.Child("storageClassName"), validation.IsDNS1123Subdomain(s.StorageClassName))...)
+	}
+	if s.VolumeMode != nil {
+		errs = append(errs, meta.In(*s.VolumeMode, p.Child("volumeMode"), v1.PersistentVolumeBlock, v1.PersistentVolumeFilesystem)...)
+	}
+	return append(errs, volumeAttributesClass(s, p)...)
+}
+
+func volumeCapacity(capacity v1.ResourceList, p *field.Path) field.ErrorList {
+	if len(capacity) == 0 {
+		return field.ErrorList{field.Required(p, "")}
+	}
+	var errs field.ErrorList
+	if _, ok := capacity[v1.ResourceStorage]; !ok || len(capacity) > 1 {
+		errs = append(errs, field.NotSupported(p, capacity, []v1.ResourceName{v1.ResourceStorage}))
+	}
+	for _, name := range sortedNames(capacity) {
+		np, q := p.Key(string(name)), capacity[name]
+		errs = append(errs, resourceName(name, np)...)
+		if q.Sign() <= 0 {
+			errs = append(errs, field.Invalid(np, q.String(), meta.MustBePositive))
+		}
+	}
+	return errs
+}
+
+func volumeNodeAffinity(a *v1.VolumeNodeAffinity, p *field.Path) field.ErrorList {
+	if a.Required == nil {
+		return field.ErrorList{field.Required(p.Child("required"), "must specify required node constraints")}
+	}
+	return NodeSelector(a.Required, p.Child("required"))
+}
+
+func volumeAttributesClass(s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {
+	v := s.VolumeAttributesClassName
+	if v == nil {
+		return nil
+	}
+	vp := p.Child("volumeAttributesClassName")
+	if *v == "" {
+		return field.ErrorList{field.Required(vp, "an empty string is disallowed")}
+	}
+	errs := meta.Invalid(*v, vp, validation.IsDNS1123Subdomain(*v))
+	if s.CSI == nil {
+		errs = append(errs, field.Required(p.Child("csi"), "has to be specified when using volumeAttributesClassName"))
+	}
+	return errs
+}
+
+// persistentVolumeSource wants exactly one source and rules it.
+func persistentVolumeSource(s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {
+	sources := persistentSources(s)
+	if len(sources) == 0 {
+		return field.ErrorList{field.Required(p, "must specify a volume type")}
+	}
+	errs := sources[0].rules(p.Child(sources[0].name))
+	for _, source := range sources[1:] {
+		errs = append(errs, field.Forbidden(p.Child(source.name), "may not specify more than 1 volume type"))
+	}
+	return errs
+}
+
+func persistentSources(s *v1.PersistentVolumeSpec) []sourceRule {
+	var l []sourceRule
+	addSource(&l, "hostPath", s.HostPath, hostPath)
+	addSource(&l, "gcePersistentDisk", s.GCEPersistentDisk, gcePersistentDisk)
+	addSource(&l, "awsElasticBlockStore", s.AWSElasticBlockStore, awsElasticBlockStore)
+	addSource(&l, "glusterfs", s.Glusterfs, glusterfsVolume)
+	addSource(&l, "flocker", s.Flocker, flocker)
+	addSource(&l, "nfs", s.NFS, nfs)
+	addSource(&l, "rbd", s.RBD, func(c *v1.RBDPersistentVolumeSource, p *field.Path) field.ErrorList {
+		return rbd(c.CephMonitors, c.RBDImage, p)
+	})
+	addSource(&l, "quobyte", s.Quobyte, quobyte)
+	addSource(&l, "cephfs", s.CephFS, func(c *v1.CephFSPersistentVolumeSource, p *field.Path) field.ErrorList { return cephFS(c.Monitors, p) })
+	addSource(&l, "iscsi", s.ISCSI, iscsiVolume)
+	addSource(&l, "cinder", s.Cinder, cinderVolume)
+	addSource(&l, "fc", s.FC, fibreChannel)
+	addSource(&l, "flexVolume", s.FlexVolume, func(c *v1.FlexPersistentVolumeSource, p *field.Path) field.ErrorList {
+		return append(flex(c.Driver, c.Options, p), optionalSecret(c.SecretRef, false, p.Child("secretRef"))...)
+	})
+	addSource(&l, "azureFile", s.AzureFile, azureFileVolume)
+	addSource(&l, "vsphereVolume", s.VsphereVolume, vsphere)
+	addSource(&l, "photonPersistentDisk", s.PhotonPersistentDisk, photon)
+	addSource(&l, "portworxVolume", s.PortworxVolume, portworx)
+	addSource(&l, "azureDisk", s.AzureDisk, azureDisk)
+	addSource(&l, "scaleIO", s.ScaleIO, func(c *v1.ScaleIOPersistentVolumeSource, p *field.Path) field.ErrorList {
+		return scaleIO(c.Gateway, c.System, c.VolumeName, p)
+	})
+	addSource(&l, "local", s.Local, func(c *v1.LocalVolumeSource, p *field.Path) field.ErrorList { return localVolume(c, s, p) })
+	addSource(&l, "storageos", s.StorageOS, func(c *v1.StorageOSPersistentVolumeSource, p *field.Path) field.ErrorList {
+		return storageOS(c.VolumeName, c.VolumeNamespace, p)
+	})
+	addSource(&l, "csi", s.CSI, csiVolume)
+	return l
+}
+
+func glusterfsVolume(g *v1.GlusterfsPersistentVolumeSource, p *field.Path) field.ErrorList {
+	errs := glusterfs(g.EndpointsName, g.Path, p)
+	if ns := g.EndpointsNamespace; ns != nil {
+		errs = append(errs, meta.Invalid(*ns, p.Child("endpointsNamespace"), validation.IsDNS1123Label(*ns))...)
+	}
+	return errs
+}
+
+func iscsiVolume(s *v1.ISCSIPersistentVolumeSource, p *field.Path) field.ErrorList {
+	i := iscsi{portal: s.TargetPortal, iqn: s.IQN, lun: s.Lun, discovery: s.DiscoveryCHAPAuth, chap: s.SessionCHAPAuth,
+		hasSecret: s.SecretRef != nil, initiator: s.InitiatorName}
+	if s.SecretRef != nil {
+		i.secretName = s.SecretRef.Name
+	}
+	return i.validate(p)
+}
+
+func cinderVolume(c *v1.CinderPersistentVolumeSource, p *field.Path) field.ErrorList {
+	return append(meta.Required(c.VolumeID, p.Child("volumeID")), optionalSecret(c.SecretRef, true, p.Child("secretRef"))...)
+}
+
+func azureFileVolume(a *v1.AzureFilePersistentVolumeSource, p *field.Path) field.ErrorList {
+	errs := azureFile(a.SecretName, a.ShareName, p)
+	if ns := a.SecretNamespace; ns != nil {
+		errs = append(errs, meta.DNSLabel(*ns, p.Child("secretNamespace"))...)
+	}
+	return errs
+}
+
+// localVolume is of one node, which it has to name.
+func localVolume(l *v1.LocalVolumeSource, s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {
+	if l.Path == "" {
+		return field.ErrorList{field.Required(p.Child("path"), "")}
+	}
+	errs := meta.NoBacksteps(l.Path, p.Child("path"))
+	if s.NodeAffinity == nil {
+		errs = append(errs, field.Required(field.NewPath("metadata", "annotations"), "Local volume requires node affinity"))
+	}
+	return errs
+}
+
+func optionalSecret(ref *v1.SecretReference, both bool, p *field.Path) field.ErrorList {
+	if ref == nil {
+		return nil
+	}
+	errs := meta.Required(ref.Name, p.Child("name"))
+	if both {
+		errs = append(errs, meta.Required(ref.Namespace, p.Child("namespace"))...)
+	}
+	return errs
+}
+
+func csiVolume(c *v1.CSIPersistentVolumeSource, p *field.Path) field.ErrorList {
+	errs := CSIDriverName(c.Driver, p.Child("driver"))
+	errs = append(errs, meta.Required(c.VolumeHandle, p.Child("volumeHandle"))...)
+	for _, ref := range []struct {
+		name string
+		ref  *v1.SecretReference
+	}{
+		{"controllerPublishSecretRef", c.ControllerPublishSecretRef}, {"nodePublishSecretRef", c.NodePublishSecretRef},
+		{"nodeStageSecretRef", c.NodeStageSecretRef}, {"controllerExpandSecretRef", c.ControllerExpandSecretRef},
+		{"nodeExpandSecretRef", c.NodeExpandSecretRef},
+	} {
+		errs = append(errs, optionalSecret(ref.ref, true, p.Child(ref.name))...)
+	}
+	return errs
+}
+
+// ValidatePersistentVolumeUpdate reports faults of a volume that is to replace old; its source stays, but for secrets of
+// CSI volumes that are added.
+func ValidatePersistentVolumeUpdate(newPV, old *v1.PersistentVolume) field.ErrorList {
+	p := field.NewPath("spec")
+	errs := meta.Update(&newPV.ObjectMeta, &old.ObjectMeta)
+	errs = append(errs, ValidatePersistentVolume(newPV)...)
+	if !sameSource(newPV, old) {
+		errs = append(errs, field.Forbidden(p.Child("persistentvolumesource"), fmt.Sprintf("spec.persistentvolumesource is immutable after creation\n%v",
+			diff.Diff(old.Spec.PersistentVolumeSource, newPV.Spec.PersistentVolumeSource))))
+	}
+	errs = append(errs, meta.Immutable(newPV.Spec.VolumeMode, old.Spec.VolumeMode, p.Child("volumeMode"))...)
+	if old.Spec.NodeAffinity != nil && !apiequality.Semantic.DeepEqual(newPV.Spec.NodeAffinity, old.Spec.NodeAffinity) && !upgradedTopology(newPV, old) {
+		errs = append(errs, field.Invalid(p.Child("nodeAffinity"), newPV.Spec.NodeAffinity, "field is immutable, except for updating from beta label to GA"))
+	}
+	if v := old.Spec.VolumeAttributesClassName; v != nil && !ptr.Equal(newPV.Spec.VolumeAttributesClassName, v) && newPV.Spec.VolumeAttributesClassName == nil {
+		errs = append(errs, field.Forbidden(p.Child("volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))
+	}
+	return errs
+}
+
+func sameSource(newPV, old *v1.PersistentVolume) bool {
+	n := newPV.Spec.PersistentVolumeSource.DeepCopy()
+	if o := old.Spec.CSI; o != nil && n.CSI != nil {
+		if o.ControllerExpandSecretRef == nil {
+			n.CSI.ControllerExpandSecretRef = nil
+		}
+		if o.NodeExpandSecretRef == nil {
+			n.CSI.NodeExpandSecretRef = nil
+		}
+	}
+	return apiequality.Semantic.DeepEqual(*n, old.Spec.PersistentVolumeSource)
+}
+
+// upgradedTopology tells whether the only change of the node affinity is from old to new names of well known labels.
+func upgradedTopology(newPV, old *v1.PersistentVolume) bool {
+	if newPV.Spec.NodeAffinity == nil {
+		return false
+	}
+	renamed := map[string]string{
+		v1.LabelFailureDomainBetaZone:   v1.LabelTopologyZone,
+		v1.LabelFailureDomainBetaRegion: v1.LabelTopologyRegion,
+		v1.LabelInstanceType:            v1.LabelInstanceTypeStable,
+		"beta.kubernetes.io/os":         v1.LabelOSStable,
+		"beta.kubernetes.io/arch":       v1.LabelArchStable,
+	}
+	upgrade := func(a *v1.VolumeNodeAffinity) *v1.VolumeNodeAffinity {
+		a = a.DeepCopy()
+		if a.Required == nil {
+			return a
+		}
+		for i := range a.Required.NodeSelectorTerms {
+			for j := range a.Required.NodeSelectorTerms[i].MatchExpressions {
+				e := &a.Required.NodeSelectorTerms[i].MatchExpressions[j]
+				if to, ok := renamed[e.Key]; ok {
+					e.Key = to
+				}
+			}
+		}
+		return a
+	}
+	return apiequality.Semantic.DeepEqual(upgrade(old.Spec.NodeAffinity), newPV.Spec.NodeAffinity)
+}
+
+// ValidatePersistentVolumeStatusUpdate rules what the volume controller reports.
+func ValidatePersistentVolumeStatusUpdate(newPV, old *v1.PersistentVolume) field.ErrorList {
+	errs := meta.Update(&newPV.ObjectMeta, &old.ObjectMeta)
+	if newPV.ResourceVersion == "" {
+		errs = append(errs, field.Required(field.NewPath("resourceVersion"), ""))
+	}
+	return errs
+}
+
+// PersistentVolumeWarnings tells of sources without a driver and of deprecated annotations and policies.
+func PersistentVolumeWarnings(newPV, _ *v1.PersistentVolume) []string {
+	var out []string
+	p, s := field.NewPath("spec"), &newPV.Spec
+	warn := func(set bool, path *field.Path, words string) {
+		if set {
+			out = append(out, fmt.Sprintf("%s: %s", path, words))
+		}
+	}
+	ap := field.NewPath("metadata", "annotations")
+	_, class := newPV.Annotations[v1.BetaStorageClassAnnotation]
+	warn(class, ap.Key(v1.BetaStorageClassAnnotation), `deprecated since v1.8; use "storageClassName" attribute instead`)
+	_, options := newPV.Annotations[v1.MountOptionAnnotation]
+	warn(options, ap.Key(v1.MountOptionAnnotation), `deprecated since v1.31; use "mountOptions" attribute instead`)
+	warn(s.PersistentVolumeReclaimPolicy == v1.PersistentVolumeReclaimRecycle, p.Child("persistentVolumeReclaimPolicy"),
+		"The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.")
+	warn(s.PhotonPersistentDisk != nil, p.Child("photonPersistentDisk"), "deprecated in v1.11, non-functional in v1.16+")
+	warn(s.ScaleIO != nil, p.Child("scaleIO"), "deprecated in v1.16, non-functional in v1.22+")
+	warn(s.StorageOS != nil, p.Child("storageOS"), "deprecated in v1.22, non-functional in v1.25+")
+	warn(s.Flocker != nil, p.Child("flocker"), "deprecated in v1.22, non-functional in v1.25+")
+	warn(s.Quobyte != nil, p.Child("quobyte"), "deprecated in v1.22, non-functional in v1.25+")
+	warn(s.Glusterfs != nil, p.Child("glusterfs"), "deprecated in v1.25, non-functional in v1.26+")
+	warn(s.CephFS != nil, p.Child("cephfs"), "deprecated in v1.28, non-functional in v1.31+")
+	warn(s.RBD != nil, p.Child("rbd"), "deprecated in v1.28, non-functional in v1.31+")
+	if q, ok := s.Capacity[v1.ResourceStorage]; ok {
+		warn(q.MilliValue()%1000 != 0, p.Child("capacity").Key(string(v1.ResourceStorage)), fmt.Sprintf("fractional byte value %q is invalid, must be an integer", q.String()))
+	}
+	return out
+}
