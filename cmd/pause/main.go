@@ -11,6 +11,7 @@ import (
 func main() {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
+	reap() // those whose signal came before anybody listened
 	for s := range signals {
 		if s != syscall.SIGCHLD {
 			return

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -37,14 +38,22 @@ func (s *Server) startInformers(hook genericapiserver.PostStartHookContext) erro
 	return s.rolesSynced(hook)
 }
 
-// bootstrap makes what has to exist in every cluster, and then the Service by which pods reach this server.
+// bootstrap makes what has to exist in every cluster. If it cannot, the server ends: the library would end the process.
 func (s *Server) bootstrap(hook genericapiserver.PostStartHookContext) error {
-	err := bootstrap.Ensure(hook, s.client, s.options.ServiceClusterIPRange)
-	if hook.Err() != nil {
-		return nil // the server stops
+	if err := s.ensureDefaults(hook); err != nil {
+		if hook.Err() == nil {
+			s.fail(fmt.Errorf("make default objects: %w", err))
+		}
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("make default objects: %w", err)
+	close(s.ready)
+	return nil
+}
+
+// ensureDefaults makes the default objects, and then the Service by which pods reach this server.
+func (s *Server) ensureDefaults(ctx context.Context) error {
+	if err := bootstrap.Ensure(ctx, s.client, s.options.ServiceClusterIPRange); err != nil {
+		return err
 	}
 	_, port, err := s.generic.SecureServing.HostPort()
 	if err != nil {
@@ -54,15 +63,11 @@ func (s *Server) bootstrap(hook genericapiserver.PostStartHookContext) error {
 	if err != nil {
 		return err
 	}
-	err = bootstrap.EnsureService(hook, s.client, bootstrap.Master{
+	return bootstrap.EnsureService(ctx, s.client, bootstrap.Master{
 		ServiceIP: ranges[0].Addr().Next(),
 		Address:   s.options.AdvertisedIP().String(),
 		Port:      int32(port),
 	})
-	if err == nil {
-		close(s.ready)
-	}
-	return err
 }
 
 // awaitFlowControl waits until the default priority levels are known to the server's own queues.

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -9,7 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -31,7 +34,8 @@ type Server struct {
 	scheme  *runtime.Scheme
 	codecs  serializer.CodecFactory
 
-	ready      chan struct{} // closed when the server is ready
+	ready      chan struct{}           // closed when the server is ready
+	fail       context.CancelCauseFunc // ends Run with an error
 	transport  *inprocess.Transport
 	informers  *inprocess.Informers
 	identities *authn.Identities
@@ -102,8 +106,16 @@ func (s *Server) ClientConfig(u user.Info) *rest.Config {
 	}
 }
 
+// Authenticator finds out who makes a request to another server in this process.
+func (s *Server) Authenticator() authenticator.Request { return s.generic.Authentication.Authenticator }
+
+// Authorizer decides what a user may do.
+func (s *Server) Authorizer() authorizer.Authorizer { return s.generic.Authorization.Authorizer }
+
 // Run serves until ctx ends, and then until requests in flight have been answered.
 func (s *Server) Run(ctx context.Context) error {
+	ctx, s.fail = context.WithCancelCause(ctx)
+	defer s.fail(nil)
 	prepared, err := s.aggregator.PrepareRun()
 	if err != nil {
 		return fmt.Errorf("prepare API server: %w", err)
@@ -111,6 +123,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.transport.Bind(s.aggregator.GenericAPIServer.Handler)
 	err = prepared.Run(ctx)
 	s.informers.Shutdown()
+	if err == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("run API server: %w", err)
 	}

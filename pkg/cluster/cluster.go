@@ -23,19 +23,28 @@ var ErrInUse = errors.New("another proa works on this data directory")
 // whose last message is Stopped. When it ends the host's changes stand, so that pods and their traffic go on until the
 // next Serve; TakeDown reverts them. If it cannot start at all, they are reverted at once.
 func Serve(ctx context.Context, cfg Config, timeline *control.Timeline) error {
-	err := serve(ctx, cfg, timeline, components)
+	return ServeParts(ctx, cfg, timeline, Components)
+}
+
+// ServeParts is Serve with other parts on top of the store and the container runtime than all of Kubernetes.
+func ServeParts(ctx context.Context, cfg Config, timeline *control.Timeline, parts func(*Environment) []steps.Step) error {
+	err := serve(ctx, cfg, timeline, parts)
 	timeline.Enter(control.Stopped, err)
 	return err
 }
 
-func serve(ctx context.Context, cfg Config, timeline *control.Timeline, components func(*Environment) []steps.Step) error {
+func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts func(*Environment) []steps.Step) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	env := &Environment{Config: cfg, Timeline: timeline}
-	if err := env.check(ctx); err != nil {
+	warnings, err := Preflight(ctx, cfg)
+	if err != nil {
 		return err
 	}
+	for _, warning := range warnings {
+		timeline.Note("Warning: " + warning)
+	}
+	env := &Environment{Config: cfg, Timeline: timeline}
 	unlock, err := lock(cfg)
 	if err != nil {
 		return err
@@ -49,8 +58,8 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, componen
 	if err := env.makeDirs(); err != nil {
 		return err
 	}
-	started, err := env.run(ctx, components)
-	if err == nil || started || !fresh {
+	started, err := env.run(ctx, parts)
+	if started || !fresh {
 		return err
 	}
 	// Nobody has used it yet: leave the machine as it was.
@@ -58,7 +67,7 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, componen
 }
 
 // run serves the control socket and runs the steps. It says whether all of them started.
-func (e *Environment) run(ctx context.Context, components func(*Environment) []steps.Step) (bool, error) {
+func (e *Environment) run(ctx context.Context, parts func(*Environment) []steps.Step) (bool, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	server := &control.Server{Timeline: e.Timeline, Status: e.status, Stop: func(pods bool) {
@@ -76,7 +85,7 @@ func (e *Environment) run(ctx context.Context, components func(*Environment) []s
 	noteStopping := context.AfterFunc(ctx, func() { e.Timeline.Enter(control.Stopping, nil) })
 	defer noteStopping()
 	started := false
-	err := steps.Run(ctx, append(e.baseSteps(), components(e)...), steps.Hooks{
+	err := steps.Run(ctx, append(e.baseSteps(), parts(e)...), steps.Hooks{
 		Event: func(event steps.Event) {
 			klog.FromContext(ctx).V(2).Info("Step", "step", event.Step, "state", event.State, "took", event.Took)
 			e.Timeline.Event(event)
@@ -94,7 +103,7 @@ func (e *Environment) run(ctx context.Context, components func(*Environment) []s
 
 // status answers over the socket.
 func (e *Environment) status() control.Status {
-	status := control.Status{Pid: os.Getpid(), Version: e.Config.Version.String(), Server: e.Config.ServerURL(), Parts: map[string]string{}}
+	status := control.Status{Pid: os.Getpid(), Began: e.Timeline.Began(), Version: e.Config.Version.String(), Server: e.Config.ServerURL(), Parts: map[string]string{}}
 	if e.Timeline.Phase() != control.Running {
 		return status
 	}
@@ -129,7 +138,7 @@ func lock(cfg Config) (unlock func(), err error) {
 
 // TakeDown reverts every change to the host. The cluster must not be running. It may be repeated.
 func TakeDown(ctx context.Context, cfg Config) error {
-	if _, err := os.Stat(cfg.DataDir); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(cfg.LedgerFile()); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	unlock, err := lock(cfg)

@@ -175,3 +175,12 @@ func (c Config) podCgroup() string {
 
 // processMark is carried by the processes that this cluster starts.
 func (c Config) processMark() string { return c.DataDir }
+
+// bridge is the interface that pods are attached to. The kernel allows 15 bytes.
+func (c Config) bridge() string {
+	if c.Name == DefaultName {
+		return "proa0"
+	}
+	sum := sha256.Sum256([]byte(c.DataDir))
+	return "proa-" + hex.EncodeToString(sum[:4])
+}

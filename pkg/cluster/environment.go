@@ -27,7 +27,8 @@ const (
 	StepCertificates = "certificates"
 	StepEtcd         = "etcd"
 	StepContainerd   = "containerd"
-	StepImages       = "images"
+	StepPauseImage   = "pause-image"
+	StepDNSImage     = "dns-image"
 )
 
 // podGrace is how long containers may take to end when the cluster is taken down.
@@ -53,11 +54,13 @@ type Environment struct {
 
 // baseSteps are those below Kubernetes.
 func (e *Environment) baseSteps() []steps.Step {
+	pause, coredns := images.SystemArchives(e.Config.ImagesDir())
 	return []steps.Step{
 		{Name: StepCertificates, Start: e.startCertificates},
 		{Name: StepEtcd, Start: e.startEtcd},
 		{Name: StepContainerd, Start: e.startContainerd, Stop: e.stopContainerd},
-		{Name: StepImages, After: []string{StepContainerd}, Start: e.startImages},
+		{Name: StepPauseImage, After: []string{StepContainerd}, Start: e.importImage(pause)},
+		{Name: StepDNSImage, After: []string{StepContainerd}, Start: e.importImage(coredns)},
 	}
 }
 
@@ -155,30 +158,26 @@ func (e *Environment) stopContainerd(ctx context.Context) error {
 	return nil
 }
 
-// startImages imports the images that every cluster needs, where they are absent or others.
-func (e *Environment) startImages(ctx context.Context, _ *steps.Task) error {
-	pause, coredns := images.SystemArchives(e.Config.ImagesDir())
-	store := e.Containerd.Images()
-	for _, archive := range []string{pause, coredns} {
+// importImage makes a step that imports an archive unless its images are there, the very same.
+func (e *Environment) importImage(archive string) func(context.Context, *steps.Task) error {
+	return func(ctx context.Context, _ *steps.Task) error {
 		entries, err := images.Entries(archive)
 		if err != nil {
 			return fmt.Errorf("%w (make it with `make build`)", err)
 		}
+		store := e.Containerd.Images()
 		for _, entry := range entries {
 			has, err := store.Has(ctx, entry.Name, entry.Digest)
 			if err != nil {
 				return err
 			}
-			if has {
-				continue
-			}
-			if _, err := store.Import(ctx, archive, true); err != nil {
+			if !has {
+				_, err := store.Import(ctx, archive, true)
 				return err
 			}
-			break
 		}
+		return nil
 	}
-	return nil
 }
 
 // runUntilReady hands run to the task and returns when it is ready. If run fails before, the task stops everything and
@@ -191,35 +190,6 @@ func runUntilReady(ctx context.Context, task *steps.Task, run func(context.Conte
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// check runs the preflight checks. Warnings go to the timeline.
-func (e *Environment) check(ctx context.Context) error {
-	c := e.Config
-	needs := preflight.Needs{
-		DataDir: c.DataDir, Version: c.Version, MinFreeBytes: 1 << 30,
-		Addresses: []preflight.Address{{Address: fmt.Sprintf(":%d", c.APIPort), Purpose: "the API server"}},
-		Programs: []preflight.Program{
-			{Name: "runc", Install: "run `make setup`, or apt-get install runc"},
-			{Name: "nft", Install: "run `make setup`, or apt-get install nftables"},
-		},
-	}
-	for _, program := range []string{"containerd", "containerd-shim-runc-v2", "cni/bridge", "cni/host-local", "cni/portmap"} {
-		needs.Programs = append(needs.Programs, preflight.Program{Name: c.BinDir + "/" + program, Install: "run `make tools`"})
-	}
-	facts, err := preflight.Observe(ctx, needs)
-	if err != nil {
-		return fmt.Errorf("look at this machine: %w", err)
-	}
-	var faults []error
-	for _, problem := range preflight.Check(needs, facts) {
-		if problem.Warning {
-			e.Timeline.Note("Warning: " + problem.String())
-			continue
-		}
-		faults = append(faults, errors.New(problem.String()))
-	}
-	return errors.Join(faults...)
 }
 
 // makeDirs makes the cluster's own directories. The run directory is a change to the host; the data directory stays.

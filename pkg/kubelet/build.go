@@ -252,13 +252,23 @@ func (p *parts) poolConfig() worker.Config {
 	return worker.Config{
 		Settings: worker.Settings{
 			CrashMax: p.k.cfg.crashMax(), HostIPs: hostIPs(p.facts.addresses), RuntimeName: p.facts.runtimeName, Hash: runtime.Hash,
+			Resources: p.limits,
 		},
 		Do: p.do, Status: status.Compute, Changed: status.Changed, Event: p.record,
 		Probes: func(pod *v1.Pod, targets []podstate.ProbeTarget) { p.probes.Set(pod, targets) },
 		Admit: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {
 			return admission.Check(pod, p.registeredNode(), others, admission.Settings{AllowedSysctls: p.k.cfg.Kubelet.AllowedUnsafeSysctls})
 		},
+		Fits: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {
+			return admission.Fits(pod, p.registeredNode(), others)
+		},
 	}
+}
+
+// limits are what the runtime is to have in force for a container.
+func (p *parts) limits(pod *v1.Pod, c *v1.Container) worker.Limits {
+	r := p.resources.ContainerResources(pod, c)
+	return worker.Limits{CPUShares: r.GetCpuShares(), CPUQuota: r.GetCpuQuota(), Memory: r.GetMemoryLimitInBytes()}
 }
 
 // registeredNode is the node with its newest labels, nil before it is registered.

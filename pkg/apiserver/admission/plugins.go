@@ -8,6 +8,7 @@ import (
 	mutatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
 
+	"github.com/proa-sh/proa/pkg/apiserver/admission/noderestriction"
 	"github.com/proa-sh/proa/pkg/apiserver/admission/nodetaint"
 	"github.com/proa-sh/proa/pkg/apiserver/admission/priority"
 	"github.com/proa-sh/proa/pkg/apiserver/admission/serviceaccount"
@@ -28,6 +29,7 @@ func plugins() []plugin {
 		{name: serviceaccount.Name, register: serviceaccount.Register},
 		{name: nodetaint.Name, register: nodetaint.Register},
 		{name: priority.Name, register: priority.Register},
+		{name: noderestriction.Name, register: noderestriction.Register, off: true},
 		{name: tolerationseconds.Name, register: tolerationseconds.Register},
 		{name: mutatingpolicy.PluginName, register: mutatingpolicy.Register},
 		{name: mutatingwebhook.PluginName, register: mutatingwebhook.Register},

@@ -29,16 +29,13 @@ const (
 
 // EnsureService makes the Service kubernetes in namespace default, its Endpoints and its EndpointSlice.
 func EnsureService(ctx context.Context, client kubernetes.Interface, m Master) error {
-	policy := corev1.IPFamilyPolicySingleStack
-	_, err := client.CoreV1().Services(metav1.NamespaceDefault).Create(ctx, &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: serviceName, Labels: map[string]string{"provider": "kubernetes", "component": "apiserver"}},
-		Spec: corev1.ServiceSpec{
-			Type: corev1.ServiceTypeClusterIP, ClusterIP: m.ServiceIP.String(), IPFamilyPolicy: &policy, SessionAffinity: corev1.ServiceAffinityNone,
-			Ports: []corev1.ServicePort{{Name: portName, Port: servicePort, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(m.Port)}},
-		},
-	}, metav1.CreateOptions{})
-	if err := created("service", serviceName, err); err != nil {
-		return err
+	// A creation would first find the address taken, by this very service.
+	_, err := client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, serviceName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		err = createService(ctx, client, m)
+	}
+	if err != nil {
+		return fmt.Errorf("make service %q: %w", serviceName, err)
 	}
 	if err := ensureEndpoints(ctx, client, m); err != nil {
 		return fmt.Errorf("publish endpoints of service %q: %w", serviceName, err)
@@ -47,6 +44,18 @@ func EnsureService(ctx context.Context, client kubernetes.Interface, m Master) e
 		return fmt.Errorf("publish endpoint slice of service %q: %w", serviceName, err)
 	}
 	return nil
+}
+
+func createService(ctx context.Context, client kubernetes.Interface, m Master) error {
+	policy := corev1.IPFamilyPolicySingleStack
+	_, err := client.CoreV1().Services(metav1.NamespaceDefault).Create(ctx, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: serviceName, Labels: map[string]string{"provider": "kubernetes", "component": "apiserver"}},
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeClusterIP, ClusterIP: m.ServiceIP.String(), IPFamilyPolicy: &policy, SessionAffinity: corev1.ServiceAffinityNone,
+			Ports: []corev1.ServicePort{{Name: portName, Port: servicePort, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(m.Port)}},
+		},
+	}, metav1.CreateOptions{})
+	return err
 }
 
 func ensureEndpoints(ctx context.Context, client kubernetes.Interface, m Master) error {

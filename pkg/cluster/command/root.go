@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proa-sh/proa/pkg/cluster"
+	"github.com/proa-sh/proa/pkg/cluster/control"
 )
 
 // flags are those that every command has.
@@ -19,6 +20,8 @@ type flags struct {
 	apiPort                           int
 	podCIDR, serviceCIDR              string
 	verbosity                         int
+	// serve runs a cluster; it is cluster.Serve but in tests.
+	serve func(context.Context, cluster.Config, *control.Timeline) error
 }
 
 // Main runs the command line and gives the exit status.
@@ -36,12 +39,17 @@ func Main(args []string) int {
 
 // New makes the command line.
 func New() *cobra.Command {
-	f := &flags{}
+	return newRoot(&flags{serve: cluster.Serve})
+}
+
+func newRoot(f *flags) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "proa",
 		Short:         "A whole Kubernetes cluster on this machine",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		// So that flags before `kubectl` are ours and those after it kubectl's.
+		TraverseChildren: true,
 	}
 	set := root.PersistentFlags()
 	set.StringVar(&f.dataDir, "data-dir", cluster.DefaultDataDir, "directory that keeps the cluster's data; another one makes another cluster")

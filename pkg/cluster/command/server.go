@@ -34,24 +34,24 @@ func newServer(f *flags) *cobra.Command {
 			}
 			logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(f.verbosity)))
 			klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
-			return serve(klog.NewContext(cmd.Context(), logger), cfg)
+			return serve(klog.NewContext(cmd.Context(), logger), cfg, f.serve)
 		},
 	}
 }
 
 // serve runs the cluster and passes its news on to those who started it.
-func serve(ctx context.Context, cfg cluster.Config) error {
-	timeline := control.NewTimeline()
+func serve(ctx context.Context, cfg cluster.Config, run func(context.Context, cluster.Config, *control.Timeline) error) error {
 	news, err := newsFile()
 	if err != nil {
 		return err
 	}
+	timeline := control.NewTimeline()
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
 		tell(ctx, timeline, news)
 	}()
-	err = cluster.Serve(ctx, cfg, timeline)
+	err = run(ctx, cfg, timeline)
 	<-told
 	return err
 }

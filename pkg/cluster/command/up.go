@@ -45,6 +45,10 @@ func up(ctx context.Context, out io.Writer, cfg cluster.Config, serverArgs []str
 	if !errors.Is(err, control.ErrNotRunning) {
 		return err
 	}
+	// The server looks again; done here first, a machine that cannot run a cluster is left without a trace.
+	if _, err := cluster.Preflight(ctx, cfg); err != nil {
+		return err
+	}
 	news, server, err := startServer(cfg, serverArgs)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,12 +48,7 @@ func newFixture(t *testing.T) *fixture {
 	if f.ledger, err = ledger.Open(filepath.Join(t.TempDir(), "ledger")); err != nil {
 		t.Fatal(err)
 	}
-	record := []error{f.ledger.Dir(f.cfg.ShimSocketDir()), f.ledger.MountsUnder(dir), f.ledger.Processes(f.cfg.Mark), f.ledger.Cgroup(f.cgroup)}
-	for _, err := range record {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.record(t)
 	t.Cleanup(func() {
 		if err := f.ledger.Undo(context.Background()); err != nil {
 			t.Errorf("undo: %v", err)
@@ -65,6 +61,15 @@ func newFixture(t *testing.T) *fixture {
 		}
 	})
 	return f
+}
+
+// record tells the ledger what a daemon and its pods change.
+func (f *fixture) record(t *testing.T) {
+	t.Helper()
+	err := errors.Join(f.ledger.Dir(f.cfg.ShimSocketDir()), f.ledger.MountsUnder(f.cfg.Mark), f.ledger.Processes(f.cfg.Mark), f.ledger.Cgroup(f.cgroup))
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // run starts a daemon and returns it, when it serves, with a function that stops it.
@@ -246,6 +251,7 @@ func TestLedgerEndsPodsThatNobodyStopped(t *testing.T) {
 	if strings.Contains(string(mounts), f.cfg.Mark) {
 		t.Errorf("mounts are left:\n%s", mounts)
 	}
+	f.record(t)
 	// And the data is still good: the next daemon starts and knows that the pod is gone.
 	next, stop := f.run(t)
 	if got := f.ready(t); got != 0 {

@@ -47,6 +47,9 @@ func NewTimeline() *Timeline {
 	return &Timeline{began: time.Now(), phase: Starting, news: make(chan struct{})}
 }
 
+// Began is when the timeline began.
+func (t *Timeline) Began() time.Time { return t.began }
+
 // Event adds what became of a step.
 func (t *Timeline) Event(e steps.Event) { t.add(Message{Event: &e}) }
 

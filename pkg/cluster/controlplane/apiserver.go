@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"github.com/proa-sh/proa/pkg/apiserver/admission"
+	"github.com/proa-sh/proa/pkg/apiserver/admission/noderestriction"
 	"github.com/proa-sh/proa/pkg/apiserver/options"
 	"github.com/proa-sh/proa/pkg/cluster/pki"
 )
@@ -49,6 +50,7 @@ func Options(c Config) *options.Options {
 	a.ServiceAccounts.KeyFiles = []string{c.Certificates.ServiceAccountPublicKey()}
 	a.ServiceAccounts.SigningKeyFile = c.Certificates.ServiceAccountKey()
 	o.Authorization.Modes = []string{options.ModeNode, options.ModeRBAC}
+	o.Admission.EnablePlugins = []string{noderestriction.Name}
 
 	o.AllowPrivileged = true
 	o.ServiceClusterIPRange = []string{c.ServiceRange}

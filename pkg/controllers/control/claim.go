@@ -133,3 +133,23 @@ func (c Claim[T]) release(ctx context.Context, child *T) error {
 	}
 	return fmt.Errorf("release %q: %w", nameOf(obj), err)
 }
+
+// OwnersOf returns the keys of the parents of a kind that had or have a child, or that could adopt it as adopters says.
+func OwnersOf[T any](kind string, old, now *T, adopters func(metav1.Object) []Key) []Key {
+	var keys []Key
+	for _, child := range []*T{old, now} {
+		if child == nil {
+			continue
+		}
+		obj := any(child).(metav1.Object)
+		if ref := metav1.GetControllerOfNoCopy(obj); ref != nil && ref.Kind == kind {
+			keys = append(keys, KeyOf(obj.GetNamespace(), ref.Name))
+		}
+	}
+	if now != nil && adopters != nil {
+		if obj := any(now).(metav1.Object); metav1.GetControllerOfNoCopy(obj) == nil {
+			keys = append(keys, adopters(obj)...)
+		}
+	}
+	return keys
+}

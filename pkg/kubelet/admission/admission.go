@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
+	apiresource "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/component-helpers/resource"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
@@ -51,7 +52,7 @@ func checkFit(pod *v1.Pod, node *v1.Node, others []*v1.Pod) *podstate.Reason {
 	}
 	used := v1.ResourceList{}
 	for _, other := range others {
-		for name, q := range resource.PodRequests(other, resource.PodResourcesOptions{UseStatusResources: true}) {
+		for name, q := range resource.PodRequests(other, resource.PodResourcesOptions{}) {
 			sum := used[name]
 			sum.Add(q)
 			used[name] = sum
@@ -180,4 +181,45 @@ func listed(name string, allowed []string) bool {
 		}
 	}
 	return false
+}
+
+// Fits decides whether a pod that runs here may have the CPU and memory of its changed spec (KEP-1287): nil, Infeasible when the
+// node is too small altogether, or Deferred when others use too much of it now.
+func Fits(pod *v1.Pod, node *v1.Node, others []*v1.Pod) *podstate.Reason {
+	if node == nil {
+		return nil
+	}
+	requests := resource.PodRequests(pod, resource.PodResourcesOptions{})
+	for _, name := range []v1.ResourceName{v1.ResourceCPU, v1.ResourceMemory} {
+		limit, request := node.Status.Allocatable[name], requests[name]
+		amount := quantityOf(name)
+		if request.Cmp(limit) > 0 {
+			return &podstate.Reason{Reason: v1.PodReasonInfeasible, Message: fmt.Sprintf(
+				"Node didn't have enough capacity: %s, requested: %d, capacity: %d", name, amount(request), amount(limit))}
+		}
+	}
+	for _, name := range []v1.ResourceName{v1.ResourceCPU, v1.ResourceMemory} {
+		limit, request := node.Status.Allocatable[name], requests[name]
+		amount := quantityOf(name)
+		used := request.DeepCopy()
+		used.Sub(request)
+		for _, other := range others {
+			used.Add(resource.PodRequests(other, resource.PodResourcesOptions{})[name])
+		}
+		sum := used.DeepCopy()
+		sum.Add(request)
+		if sum.Cmp(limit) > 0 {
+			return &podstate.Reason{Reason: v1.PodReasonDeferred, Message: fmt.Sprintf(
+				"Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d", name, amount(request), amount(used), amount(limit))}
+		}
+	}
+	return nil
+}
+
+// quantityOf counts CPU in thousandths, all else in units.
+func quantityOf(name v1.ResourceName) func(apiresource.Quantity) int64 {
+	if name == v1.ResourceCPU {
+		return func(q apiresource.Quantity) int64 { return q.MilliValue() }
+	}
+	return func(q apiresource.Quantity) int64 { return q.Value() }
 }

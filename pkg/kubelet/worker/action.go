@@ -37,6 +37,8 @@ const (
 	StopContainer Kind = "stop-container"
 	// RemoveContainer removes a dead instance with its logs.
 	RemoveContainer Kind = "remove-container"
+	// GrantResources asks the node for the resources of a changed spec.
+	GrantResources Kind = "grant-resources"
 	// ResizeContainer brings the limits of a running instance up to date.
 	ResizeContainer Kind = "resize-container"
 	// StopSandbox ends a sandbox and what is in it.
@@ -118,6 +120,8 @@ type Result struct {
 	ID string
 	// Pod is set by PublishStatus: the object as the API now has it; nil with a nil Err when it is gone.
 	Pod *v1.Pod
+	// Granted are the resources that GrantResources was asked for; nil when Waiting says why they are not granted.
+	Granted map[string]v1.ResourceRequirements
 	// Refresh is when volumes have to be refreshed next; zero for never. Set by MountVolumes and RefreshVolumes.
 	Refresh time.Time
 }

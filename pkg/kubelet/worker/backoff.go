@@ -55,6 +55,8 @@ func paceOf(k Kind) pace {
 	switch k {
 	case PullImage:
 		return pace{10 * time.Second, 300 * time.Second}
+	case GrantResources:
+		return pace{3 * time.Second, 30 * time.Second}
 	case CreateSandbox:
 		return pace{time.Second, 15 * time.Second}
 	case StartContainer:

@@ -116,9 +116,9 @@ func sidecarPosition(pod *v1.Pod, name string) int {
 // stopSandboxes says whether no sandbox is up any more.
 func (p *step) stopSandboxes() bool {
 	down := true
-	for _, s := range p.Observed.Sandboxes {
-		if s.Ready {
-			p.due(Action{Kind: StopSandbox, ID: s.ID})
+	for _, sandbox := range p.Observed.Sandboxes {
+		if sandbox.Ready || !p.stoppedSandboxes[sandbox.ID] {
+			p.due(Action{Kind: StopSandbox, ID: sandbox.ID})
 			down = false
 		}
 	}
@@ -157,7 +157,7 @@ func (s *State) down() bool {
 		return false
 	}
 	for _, sandbox := range s.Observed.Sandboxes {
-		if sandbox.Ready {
+		if sandbox.Ready || !s.stoppedSandboxes[sandbox.ID] {
 			return false
 		}
 	}

@@ -30,7 +30,7 @@ func (p *step) killUnwanted(sandbox *podstate.Sandbox) {
 				continue
 			}
 			p.event(live.Name, false, "Killing", message)
-			i.kill = &kill{began: p.now, grace: p.probeGrace(c, i)}
+			i.kill = &kill{began: p.now, grace: p.probeGrace(c, i), planned: i.unhealthy == "" && i.hookGone == ""}
 		}
 		p.kill(c, &live, i, true)
 	}

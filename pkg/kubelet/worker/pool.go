@@ -26,6 +26,8 @@ type Config struct {
 	// Admit decides whether the node takes a new pod beside the others; a reason refuses it. It is called for one pod at a
 	// time.
 	Admit func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason
+	// Fits decides whether a pod of the node may have the resources of its changed spec: nil, or Deferred or Infeasible.
+	Fits func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason
 }
 
 // Pool holds a worker for each pod.
@@ -61,7 +63,7 @@ func (p *Pool) Update(pod *v1.Pod, running bool) {
 	}
 	state := NewState(pod, p.cfg.Settings)
 	if !running && mustAdmit(pod) {
-		if refusal := p.cfg.Admit(pod, p.active()); refusal != nil {
+		if refusal := p.cfg.Admit(pod, p.active(nil)); refusal != nil {
 			p.cfg.Event(pod, "", v1.EventTypeWarning, refusal.Reason, refusal.Message)
 			state.Reject(refusal.Reason, refusal.Message)
 		}
@@ -89,6 +91,8 @@ func (p *Pool) Orphan(pod *v1.Pod) {
 // start runs a worker; p.mu is held.
 func (p *Pool) start(state *State) {
 	w := newWorker(p, state)
+	state.restoreGrant()
+	w.claim = state.withAllocated(state.Pod)
 	uid := state.Pod.UID
 	p.workers[uid] = w
 	p.wg.Add(1)
@@ -182,12 +186,23 @@ func (p *Pool) Snapshots() []Snapshot {
 	return all
 }
 
-// active lists the pods that take resources of the node; p.mu is held.
-func (p *Pool) active() []*v1.Pod {
+// grant gives the pod the resources of its spec if they fit beside those of the others.
+func (p *Pool) grant(w *worker, pod *v1.Pod) Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if refusal := p.cfg.Fits(pod, p.active(w)); refusal != nil {
+		return Result{Waiting: *refusal}
+	}
+	w.claim = pod
+	return Result{Granted: specResources(pod)}
+}
+
+// active lists the pods that take resources of the node, but for one; p.mu is held.
+func (p *Pool) active(but *worker) []*v1.Pod {
 	var list []*v1.Pod
 	for _, w := range p.workers {
-		if s := w.look(); !s.Stopped {
-			list = append(list, s.Pod)
+		if w != but && !w.look().Stopped {
+			list = append(list, w.claim)
 		}
 	}
 	return list

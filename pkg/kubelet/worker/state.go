@@ -46,10 +46,13 @@ type State struct {
 	volumes      map[string]podstate.VolumePath
 	refreshAt    time.Time
 	refresh      bool
-	unmounted    bool
-	uncgrouped   bool
-	unlogged     bool
-	removed      bool
+	// stoppedSandboxes are those of which the runtime has said that network and all are gone; a sandbox that died by itself
+	// still holds its address.
+	stoppedSandboxes map[string]bool
+	unmounted        bool
+	uncgrouped       bool
+	unlogged         bool
+	removed          bool
 
 	// Ending is set once and for all when the pod is to end; endBegan is when that was seen.
 	Ending   *podstate.Ending
@@ -94,18 +97,21 @@ type kill struct {
 	began   time.Time
 	grace   int64
 	preStop bool // the hook has ended
+	// planned: the container is restarted because the pod changed; that is no crash.
+	planned bool
 	stopBy  time.Time
 }
 
 // NewState starts from the desired pod.
 func NewState(pod *v1.Pod, settings Settings) *State {
 	return &State{
-		settings:  settings,
-		Pod:       pod,
-		memos:     map[string]*memo{},
-		instances: map[string]*instance{},
-		busy:      map[string]Action{},
-		retries:   map[string]retry{},
+		settings:         settings,
+		Pod:              pod,
+		memos:            map[string]*memo{},
+		instances:        map[string]*instance{},
+		stoppedSandboxes: map[string]bool{},
+		busy:             map[string]Action{},
+		retries:          map[string]retry{},
 	}
 }
 
@@ -129,8 +135,11 @@ func (s *State) SetPod(pod *v1.Pod) {
 		return
 	}
 	if pod.Generation != s.Pod.Generation || !equality.Semantic.DeepEqual(pod.Spec, s.Pod.Spec) {
-		// What the pod asks for may now be possible.
+		// What the pod asks for may now be possible, and may be another image.
 		s.Nudge()
+		for _, m := range s.memos {
+			m.pulled = false
+		}
 	}
 	if !equality.Semantic.DeepEqual(pod.Labels, s.Pod.Labels) || !equality.Semantic.DeepEqual(pod.Annotations, s.Pod.Annotations) {
 		s.refresh = true
@@ -186,7 +195,7 @@ func (s *State) Apply(r Result, now time.Time) {
 	delete(s.busy, key)
 	if r.Err != nil {
 		s.retries[key] = s.retries[key].failed(now, r.Action.Kind)
-	} else {
+	} else if r.Action.Kind != GrantResources || r.Granted != nil {
 		delete(s.retries, key)
 	}
 	s.applyFacts(r)
@@ -203,6 +212,11 @@ func (s *State) Apply(r Result, now time.Time) {
 		}
 	case ResizeContainer:
 		s.resize.fault(r.Action.Container, r.Err)
+		if r.Err == nil && s.resize.done != nil {
+			s.resize.done[r.Action.ID] = true
+		}
+	case GrantResources:
+		s.applyGrant(r, now)
 	}
 	switch r.Action.Kind {
 	case CreateSandbox, StartContainer, StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, ResizeContainer:
@@ -229,6 +243,8 @@ func (s *State) applyFacts(r Result) {
 		s.mounted, s.volumes, s.refreshAt = true, r.Volumes, r.Refresh
 	case RefreshVolumes:
 		s.refreshAt = r.Refresh
+	case StopSandbox:
+		s.stoppedSandboxes[r.Action.ID] = true
 	case UnmountVolumes:
 		s.unmounted = true
 	case RemoveCgroup:
@@ -283,6 +299,17 @@ func allStatuses(pod *v1.Pod) func(yield func(*v1.ContainerStatus) bool) {
 			}
 		}
 	}
+}
+
+// applyGrant takes the node's answer in. A refusal is asked again later: other pods end.
+func (s *State) applyGrant(r Result, now time.Time) {
+	if r.Granted != nil {
+		s.resize.grant(r.Granted)
+		return
+	}
+	s.resize.pending = r.Waiting
+	key := r.Action.key()
+	s.retries[key] = s.retries[key].failed(now, GrantResources)
 }
 
 func (s *State) applyPull(r Result, now time.Time) {

@@ -180,7 +180,7 @@ func (p *step) sandbox() *podstate.Sandbox {
 	attempt := uint32(0)
 	if dead := p.Observed.Sandbox(); dead != nil {
 		attempt = dead.Attempt + 1
-		if len(p.Observed.Live()) > 0 {
+		if len(p.Observed.Live()) > 0 || !p.stoppedSandboxes[dead.ID] {
 			p.due(Action{Kind: StopSandbox, ID: dead.ID})
 			return nil
 		}
@@ -352,6 +352,9 @@ func (p *step) attempt(name string, last *podstate.Container) uint32 {
 
 // backOff says whether the container has to wait after its last exit.
 func (p *step) backOff(c *v1.Container, m *memo, last *podstate.Container) bool {
+	if i := p.instances[last.ID]; i != nil && i.kill != nil && i.kill.planned {
+		return false
+	}
 	m.crash = m.crash.exited(last.ID, last.FinishedAt, p.settings.CrashMax)
 	if !m.crash.restartAt.After(p.now) {
 		return false

@@ -11,8 +11,16 @@ import (
 
 // View gives what the pod's status is computed from.
 func (s *State) View(now time.Time) *podstate.View {
+	observed := s.Observed
+	observed.Containers = nil
+	for _, c := range s.Observed.Containers {
+		// What was made but not started is nothing that users have to see.
+		if c.Phase != podstate.Created {
+			observed.Containers = append(observed.Containers, c)
+		}
+	}
 	v := &podstate.View{
-		Pod: s.Pod, Observed: s.Observed, Containers: map[string]podstate.ContainerView{},
+		Pod: s.Pod, Observed: observed, Containers: map[string]podstate.ContainerView{},
 		Ending: s.Ending, Finished: s.stopped(),
 		HostIPs: s.settings.HostIPs, RuntimeName: s.settings.RuntimeName, Now: now,
 	}

@@ -24,6 +24,8 @@ type worker struct {
 	// snapshot is what others may see; guarded by mu.
 	snapshot Snapshot
 	wake     chan struct{}
+	// claim is the pod with the resources that it may use of the node; guarded by the pool's mutex.
+	claim *v1.Pod
 
 	results  chan Result
 	inFlight int
@@ -227,7 +229,12 @@ func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 		w.published, w.publishedAt = status, ""
 	}
 	go func() {
-		r := w.pool.cfg.Do(ctx, task)
+		var r Result
+		if a.Kind == GrantResources {
+			r = w.pool.grant(w, task.Pod)
+		} else {
+			r = w.pool.cfg.Do(ctx, task)
+		}
 		cancel()
 		r.Action = a
 		w.results <- r
@@ -245,7 +252,14 @@ func (w *worker) task(a Action, status *v1.PodStatus) Task {
 		view := s.View(time.Now())
 		pod := *s.Pod
 		pod.Status = w.pool.cfg.Status(view)
-		t.Pod = s.withAllocated(&pod)
+		switch a.Kind {
+		case GrantResources:
+			t.Pod = &pod
+		case EnsureCgroup:
+			t.Pod = s.withCgroup(&pod)
+		default:
+			t.Pod = s.withAllocated(&pod)
+		}
 	}
 	return t
 }

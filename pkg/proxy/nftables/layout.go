@@ -203,13 +203,13 @@ func fixedRules(family corev1.IPFamily, options Options) []*knftables.Rule {
 
 	remembered := withPorts + " dnat " + w.ip + " to " + w.ip + " saddr . " + front + " map @" + affinity
 	rules.add(chainAny, remembered)
-	rules.add(chainAny, pick(false))
+	rules.addPick(chainAny, false)
 	if isPod := options.DetectLocal.isPod(w); isPod != "" {
 		rules.add(chainLocal, isPod+" goto "+chainAny)
 	}
 	rules.add(chainLocal, "fib saddr type local goto "+chainAny)
 	rules.add(chainLocal, remembered)
-	rules.add(chainLocal, pick(true))
+	rules.addPick(chainLocal, true)
 
 	rules.add(chainMasquerade, "jump "+chainRemember)
 	rules.add(chainMasquerade, w.ip+" saddr . "+w.ip+" daddr @"+hairpins+" masquerade fully-random")
@@ -236,12 +236,11 @@ func (l *ruleList) add(chain, text string) {
 	*l = append(*l, &knftables.Rule{Chain: chain, Rule: text})
 }
 
-func pick(local bool) string {
-	var cases []string
+// addPick sends packets to the chain that picks an endpoint for their protocol.
+func (l *ruleList) addPick(chain string, local bool) {
 	for _, protocol := range protocols {
-		cases = append(cases, protocol+" : goto "+list{protocol, local}.chain())
+		l.add(chain, "meta l4proto "+protocol+" goto "+list{protocol, local}.chain())
 	}
-	return "meta l4proto vmap { " + strings.Join(cases, ", ") + " }"
 }
 
 // countObjects are the set of fronts with k endpoints in a list and the rule that

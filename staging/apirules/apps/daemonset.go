@@ -124,14 +124,14 @@ func daemonSetStrategy(u *appsv1.DaemonSetUpdateStrategy, p *field.Path) field.E
 func rollingDaemonSet(r *appsv1.RollingUpdateDaemonSet, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	unavailable, surge := ptr.Deref(r.MaxUnavailable, intstr.IntOrString{}), ptr.Deref(r.MaxSurge, intstr.IntOrString{})
-	errs = append(errs, IntOrPercent(unavailable, p.Child("maxUnavailable"))...)
-	errs = append(errs, AtMost100Percent(unavailable, p.Child("maxUnavailable"))...)
-	errs = append(errs, IntOrPercent(surge, p.Child("maxSurge"))...)
-	errs = append(errs, AtMost100Percent(surge, p.Child("maxSurge"))...)
+	errs = append(errs, meta.IntOrPercent(unavailable, p.Child("maxUnavailable"))...)
+	errs = append(errs, meta.AtMost100Percent(unavailable, p.Child("maxUnavailable"))...)
+	errs = append(errs, meta.IntOrPercent(surge, p.Child("maxSurge"))...)
+	errs = append(errs, meta.AtMost100Percent(surge, p.Child("maxSurge"))...)
 	switch {
-	case !isZero(&unavailable) && !isZero(&surge):
+	case !meta.IsZero(&unavailable) && !meta.IsZero(&surge):
 		errs = append(errs, field.Invalid(p.Child("maxSurge"), surge, "may not be set when maxUnavailable is non-zero"))
-	case isZero(&unavailable) && isZero(&surge):
+	case meta.IsZero(&unavailable) && meta.IsZero(&surge):
 		errs = append(errs, field.Required(p.Child("maxUnavailable"), "cannot be 0 when maxSurge is 0"))
 	}
 	return errs

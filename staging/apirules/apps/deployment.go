@@ -121,12 +121,12 @@ func deploymentStrategy(s *appsv1.DeploymentStrategy, p *field.Path) field.Error
 // rollingDeployment wants some way forward: pods above the wanted number or below it.
 func rollingDeployment(r *appsv1.RollingUpdateDeployment, p *field.Path) field.ErrorList {
 	unavailable, surge := ptr.Deref(r.MaxUnavailable, intstr.IntOrString{}), ptr.Deref(r.MaxSurge, intstr.IntOrString{})
-	errs := IntOrPercent(unavailable, p.Child("maxUnavailable"))
-	errs = append(errs, IntOrPercent(surge, p.Child("maxSurge"))...)
-	if isZero(&unavailable) && isZero(&surge) {
+	errs := meta.IntOrPercent(unavailable, p.Child("maxUnavailable"))
+	errs = append(errs, meta.IntOrPercent(surge, p.Child("maxSurge"))...)
+	if meta.IsZero(&unavailable) && meta.IsZero(&surge) {
 		errs = append(errs, field.Invalid(p.Child("maxUnavailable"), unavailable, "may not be 0 when `maxSurge` is 0"))
 	}
-	return append(errs, AtMost100Percent(unavailable, p.Child("maxUnavailable"))...)
+	return append(errs, meta.AtMost100Percent(unavailable, p.Child("maxUnavailable"))...)
 }
 
 // ValidateDeploymentStatusUpdate rules what the deployment controller reports.

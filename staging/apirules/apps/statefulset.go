@@ -183,11 +183,11 @@ func statefulSetUnavailable(v *intstr.IntOrString, p *field.Path) field.ErrorLis
 	if v == nil {
 		return nil
 	}
-	errs := IntOrPercent(*v, p)
-	if isZero(v) {
+	errs := meta.IntOrPercent(*v, p)
+	if meta.IsZero(v) {
 		errs = append(errs, field.Invalid(p, *v, "cannot be 0"))
 	}
-	return append(errs, AtMost100Percent(*v, p)...)
+	return append(errs, meta.AtMost100Percent(*v, p)...)
 }
 
 // ValidateStatefulSetStatusUpdate rules what the stateful set controller reports.

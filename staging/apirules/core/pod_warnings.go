@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
@@ -73,6 +74,18 @@ func deprecatedNodeLabels() map[string]string {
 	}
 }
 
+// NodeSelectorWarnings tells of deprecated labels of nodes in a selector at p.
+func NodeSelectorWarnings(selector map[string]string, p *field.Path) []string {
+	var out []string
+	for old, instead := range deprecatedNodeLabels() {
+		if _, ok := selector[old]; ok {
+			out = append(out, fmt.Sprintf("%s: deprecated since v1.14; %s", p.Key(old), instead))
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
 func (w *warner) labels(s *v1.PodSpec, p *field.Path) {
 	deprecated := deprecatedNodeLabels()
 	key := func(k string, p *field.Path) {
@@ -80,9 +93,7 @@ func (w *warner) labels(s *v1.PodSpec, p *field.Path) {
 			w.add("%s: %s is deprecated since v1.14; %s", p, k, instead)
 		}
 	}
-	for k := range s.NodeSelector {
-		key(k, p.Child("nodeSelector").Key(k))
-	}
+	w.out = append(w.out, NodeSelectorWarnings(s.NodeSelector, p.Child("nodeSelector"))...)
 	if s.Affinity != nil && s.Affinity.NodeAffinity != nil {
 		ap := p.Child("affinity", "nodeAffinity")
 		if r := s.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; r != nil {

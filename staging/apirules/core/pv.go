@@ -41,30 +41,58 @@ func SetPersistentVolumeDefaults(pv *v1.PersistentVolume) {
 func ValidatePersistentVolume(pv *v1.PersistentVolume) field.ErrorList {
 	errs := meta.ClusterScoped(&pv.ObjectMeta, meta.SubdomainName)
 	p, s := field.NewPath("spec"), &pv.Spec
-	if len(s.AccessModes) == 0 {
-		errs = append(errs, field.Required(p.Child("accessModes"), ""))
-	} else {
-		errs = append(errs, accessModes(s.AccessModes, p.Child("accessModes"))...)
-	}
+	errs = append(errs, persistentVolumeSpec(s, p)...)
 	errs = append(errs, volumeCapacity(s.Capacity, p.Child("capacity"))...)
 	if s.PersistentVolumeReclaimPolicy != "" {
 		errs = append(errs, meta.In(s.PersistentVolumeReclaimPolicy, p.Child("persistentVolumeReclaimPolicy"),
 			v1.PersistentVolumeReclaimDelete, v1.PersistentVolumeReclaimRecycle, v1.PersistentVolumeReclaimRetain)...)
 	}
-	if s.NodeAffinity != nil {
-		errs = append(errs, volumeNodeAffinity(s.NodeAffinity, p.Child("nodeAffinity"))...)
-	}
-	errs = append(errs, persistentVolumeSource(s, p)...)
 	if s.HostPath != nil && path.Clean(s.HostPath.Path) == "/" && s.PersistentVolumeReclaimPolicy == v1.PersistentVolumeReclaimRecycle {
 		errs = append(errs, field.Forbidden(p.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
 	}
 	if s.StorageClassName != "" {
 		errs = append(errs, meta.Invalid(s.StorageClassName, p.Child("storageClassName"), validation.IsDNS1123Subdomain(s.StorageClassName))...)
 	}
+	return append(errs, volumeAttributesClass(s, p)...)
+}
+
+// persistentVolumeSpec rules what a volume has that exists and one that is part of another object.
+func persistentVolumeSpec(s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(s.AccessModes) == 0 {
+		errs = append(errs, field.Required(p.Child("accessModes"), ""))
+	} else {
+		errs = append(errs, accessModes(s.AccessModes, p.Child("accessModes"))...)
+	}
+	if s.NodeAffinity != nil {
+		errs = append(errs, volumeNodeAffinity(s.NodeAffinity, p.Child("nodeAffinity"))...)
+	}
+	errs = append(errs, persistentVolumeSource(s, p)...)
 	if s.VolumeMode != nil {
 		errs = append(errs, meta.In(*s.VolumeMode, p.Child("volumeMode"), v1.PersistentVolumeBlock, v1.PersistentVolumeFilesystem)...)
 	}
-	return append(errs, volumeAttributesClass(s, p)...)
+	return errs
+}
+
+// InlinePersistentVolume reports faults of a volume's spec within an attachment at p, which is of a CSI driver and has
+// nothing of the dealings with claims.
+func InlinePersistentVolume(s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {
+	errs := persistentVolumeSpec(s, p)
+	forbid := func(set bool, name, words string) {
+		if set {
+			errs = append(errs, field.Forbidden(p.Child(name), words))
+		}
+	}
+	const words = "may not be specified in the context of inline volumes"
+	forbid(s.ClaimRef != nil, "claimRef", words)
+	forbid(len(s.Capacity) != 0, "capacity", words)
+	forbid(s.PersistentVolumeReclaimPolicy != "", "persistentVolumeReclaimPolicy", words)
+	forbid(s.StorageClassName != "", "storageClassName", words)
+	forbid(s.VolumeAttributesClassName != nil, "volumeAttributesClassName", words)
+	if s.CSI == nil {
+		errs = append(errs, field.Required(p.Child("csi"), "has to be specified in the context of inline volumes"))
+	}
+	return errs
 }
 
 func volumeCapacity(capacity v1.ResourceList, p *field.Path) field.ErrorList {

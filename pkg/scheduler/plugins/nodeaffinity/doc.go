@@ -3,5 +3,5 @@
 // terms that they match.
 //
 // It extends preFilter, filter, preScore and score. Pods that name their node by metadata.name, as those of daemon sets
-// do, are not matched against all nodes. Tests: TestPreFilter, TestFilter, TestScore, TestHints.
+// do, are not matched against all nodes. Tests: TestFilter, TestScore, TestHints.
 package nodeaffinity

@@ -37,7 +37,7 @@ func main() {
 		os.Exit(number(args[1]))
 	case "stubborn": // ignores SIGTERM
 		signal.Ignore(syscall.SIGTERM)
-		select {}
+		<-time.After(time.Hour)
 	case "log": // log TEXT: writes a line, then waits; a second line when told to stop
 		fmt.Println(args[0])
 		wait(0)

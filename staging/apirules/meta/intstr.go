@@ -1,4 +1,4 @@
-package apps
+package meta
 
 import (
 	"strconv"
@@ -7,17 +7,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/proa-sh/proa/staging/apirules/meta"
 )
 
 // IntOrPercent reports a value that is neither a number from 0 nor a percentage.
 func IntOrPercent(v intstr.IntOrString, p *field.Path) field.ErrorList {
 	switch v.Type {
 	case intstr.String:
-		return meta.Invalid(v, p, validation.IsValidPercent(v.StrVal))
+		return Invalid(v, p, validation.IsValidPercent(v.StrVal))
 	case intstr.Int:
-		return meta.NonNegative(v.IntVal, p)
+		return NonNegative(v.IntVal, p)
 	}
 	return field.ErrorList{field.Invalid(p, v, "must be an integer or percentage (e.g '5%%')")}
 }
@@ -40,8 +38,8 @@ func percent(v intstr.IntOrString) (int, bool) {
 	return n, err == nil
 }
 
-// isZero tells 0 and 0%.
-func isZero(v *intstr.IntOrString) bool {
+// IsZero tells 0, 0% and nothing.
+func IsZero(v *intstr.IntOrString) bool {
 	if v == nil {
 		return true
 	}

@@ -1,0 +1,80 @@
+# What CI runs is here, under the same names. `make` alone explains.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := $(CURDIR)/bin
+VERSION ?= v1.36.3+proa
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+TREE := $(shell test -z "$$(git status --porcelain 2>/dev/null)" && echo clean || echo dirty)
+# The date of the commit, not of the build: the same sources give the same bytes.
+DATE := $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 1970-01-01T00:00:00Z)
+STAMP := k8s.io/component-base/version
+LDFLAGS := -s -w -X $(STAMP).gitVersion=$(VERSION) -X $(STAMP).gitMajor=1 -X $(STAMP).gitMinor=36 \
+	-X $(STAMP).gitCommit=$(COMMIT) -X $(STAMP).gitTreeState=$(TREE) -X $(STAMP).buildDate=$(DATE)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+PROA := $(BIN)/proa
+
+.PHONY: help
+help: ## Explain the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## Install the Debian packages that building, testing and running need (as root)
+	go run ./hack/setup
+
+.PHONY: build
+build: ## Build all our programs and the images every cluster needs into bin/ (needs tools)
+	@mkdir -p $(BIN)
+	$(GOBUILD) -o $(BIN)/ ./cmd/...
+	go run ./hack/images -bin $(BIN)
+
+.PHONY: tools
+tools: ## Build containerd, its shim, the CNI plugins and CoreDNS into bin/, pinned by hack/tools/go.mod
+	go run -C hack/tools ./build -o $(BIN)
+
+.PHONY: images
+images: ## Build the test images (nginx, python, busybox, redis) out of Debian packages into bin/images/
+	go run ./test/images/build -o $(BIN)/images
+
+.PHONY: all
+all: tools build images ## Everything that can be built
+
+.PHONY: up
+up: ## Start a cluster on this machine
+	$(PROA) up
+
+.PHONY: down
+down: ## Take the cluster down
+	$(PROA) down
+
+.PHONY: test
+test: ## Unit tests with the race detector, of every module (needs tools, build)
+	go test -race ./pkg/... ./cmd/... ./hack/... $$(go list ./test/images/... 2>/dev/null)
+	@set -e; for mod in staging/*/go.mod; do [ -e $$mod ] || continue; (cd $$(dirname $$mod) && go test -race ./...); done
+
+.PHONY: integration
+integration: ## Whole API servers and controllers inside Go tests
+	go test -race -timeout 20m ./test/integration/...
+
+.PHONY: e2e
+e2e: ## Tests against a real cluster with real pods (as root; needs all)
+	go test -timeout 30m -count=1 ./test/e2e/...
+
+.PHONY: bench-start
+bench-start: ## Measure five cold starts: the steps and the whole
+	go run ./hack/benchstart -proa $(PROA) -n 5
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	go generate ./...
+
+.PHONY: verify
+verify: ## Formatting, vet, import rules, and that generated files are current
+	@out="$$(gofmt -l cmd hack pkg staging test 2>/dev/null)"; if [ -n "$$out" ]; then echo "not formatted (mend: gofmt -w <file>):"; echo "$$out"; exit 1; fi
+	go vet ./...
+	go vet -C hack/tools ./build ./containerd ./coredns
+	@before="$$(git status --porcelain)"; $(MAKE) --no-print-directory generate && after="$$(git status --porcelain)"; \
+	if [ "$$before" != "$$after" ]; then echo "generated files were stale; commit what 'make generate' wrote:"; git status --short; exit 1; fi
+
+.PHONY: ci
+ci: tools build verify test integration images e2e ## What CI runs

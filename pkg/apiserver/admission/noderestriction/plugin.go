@@ -1,0 +1,254 @@
+package noderestriction
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	resourcev1 "k8s.io/api/resource/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/initializer"
+	"k8s.io/client-go/informers"
+	corelisters "k8s.io/client-go/listers/core/v1"
+
+	nodeauthz "github.com/proa-sh/proa/pkg/apiserver/authz/node"
+)
+
+// Name of the plugin.
+const Name = "NodeRestriction"
+
+// Plugin restricts kubelets.
+type Plugin struct {
+	*admission.Handler
+	pods corelisters.PodLister
+}
+
+var (
+	_ admission.ValidationInterface                = (*Plugin)(nil)
+	_ initializer.WantsExternalKubeInformerFactory = (*Plugin)(nil)
+)
+
+// Register adds the plugin to the registry.
+func Register(plugins *admission.Plugins) {
+	plugins.Register(Name, func(io.Reader) (admission.Interface, error) {
+		return &Plugin{Handler: admission.NewHandler(admission.Create, admission.Update, admission.Delete)}, nil
+	})
+}
+
+// SetExternalKubeInformerFactory gives the plugin its informers.
+func (p *Plugin) SetExternalKubeInformerFactory(f informers.SharedInformerFactory) {
+	pods := f.Core().V1().Pods()
+	p.pods = pods.Lister()
+	p.SetReadyFunc(pods.Informer().HasSynced)
+}
+
+// ValidateInitialization checks that everything was given.
+func (p *Plugin) ValidateInitialization() error {
+	if p.pods == nil {
+		return fmt.Errorf("admission plugin %s needs informers", Name)
+	}
+	return nil
+}
+
+// Validate refuses a kubelet's writes that are not about its own node.
+func (p *Plugin) Validate(_ context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+	node, ok := nodeauthz.Name(a.GetUserInfo())
+	if !ok {
+		return nil
+	}
+	if !p.WaitForReady() {
+		return admission.NewForbidden(a, fmt.Errorf("not yet ready to handle request"))
+	}
+	if reason := p.refuse(node, a); reason != "" {
+		return admission.NewForbidden(a, fmt.Errorf("node %q %s", node, reason))
+	}
+	return nil
+}
+
+// refuse returns why the node may not do this, or "".
+func (p *Plugin) refuse(node string, a admission.Attributes) string {
+	switch a.GetResource().GroupResource() {
+	case corev1.Resource("pods"):
+		return p.refusePod(node, a)
+	case corev1.Resource("nodes"):
+		return refuseNode(node, a)
+	case corev1.Resource("serviceaccounts"):
+		return p.refuseToken(node, a)
+	case coordinationv1.Resource("leases"):
+		if a.GetNamespace() != corev1.NamespaceNodeLease || nameOf(a) != node {
+			return fmt.Sprintf("can only write the lease of its name in namespace %s", corev1.NamespaceNodeLease)
+		}
+	case storagev1.Resource("csinodes"):
+		if nameOf(a) != node {
+			return "can only write the CSINode of its name"
+		}
+	case resourcev1.Resource("resourceslices"):
+		for _, o := range []any{a.GetObject(), a.GetOldObject()} {
+			if s, ok := o.(*resourcev1.ResourceSlice); ok && (s.Spec.NodeName == nil || *s.Spec.NodeName != node) {
+				return "can only write resource slices of itself"
+			}
+		}
+	}
+	return ""
+}
+
+// nameOf is the name of the object in question; the request names none when it creates one.
+func nameOf(a admission.Attributes) string {
+	if a.GetName() != "" || a.GetObject() == nil {
+		return a.GetName()
+	}
+	m, err := meta.Accessor(a.GetObject())
+	if err != nil {
+		return ""
+	}
+	return m.GetName()
+}
+
+func (p *Plugin) refusePod(node string, a admission.Attributes) string {
+	switch a.GetSubresource() {
+	case "":
+		if a.GetOperation() == admission.Create {
+			return refuseNewPod(node, a.GetObject().(*corev1.Pod))
+		}
+		if a.GetOperation() == admission.Delete {
+			return p.ownPod(node, a, a.GetName())
+		}
+		return "can not change the spec of pods"
+	case "status":
+		old, ok := a.GetOldObject().(*corev1.Pod)
+		fresh, okFresh := a.GetObject().(*corev1.Pod)
+		if !ok || !okFresh || old.Spec.NodeName != node {
+			return "can only update the status of pods with spec.nodeName set to itself"
+		}
+		if !apiequality.Semantic.DeepEqual(old.Labels, fresh.Labels) {
+			return "cannot update labels through pod status"
+		}
+	case "eviction":
+		name := a.GetName()
+		if e, ok := a.GetObject().(*policyv1.Eviction); ok && e.Name != "" {
+			name = e.Name
+		}
+		return p.ownPod(node, a, name)
+	default:
+		return fmt.Sprintf("may not use the subresource %q of pods", a.GetSubresource())
+	}
+	return ""
+}
+
+func (p *Plugin) ownPod(node string, a admission.Attributes, name string) string {
+	pod, err := p.pods.Pods(a.GetNamespace()).Get(name)
+	if apierrors.IsNotFound(err) {
+		return "" // the API says so itself
+	}
+	if err != nil || pod.Spec.NodeName != node {
+		return "can only delete or evict pods with spec.nodeName set to itself"
+	}
+	return ""
+}
+
+// refuseNewPod allows mirror pods, which the node runs already, of itself, and nothing in them that needs the API.
+func refuseNewPod(node string, pod *corev1.Pod) string {
+	if _, ok := pod.Annotations[corev1.MirrorPodAnnotationKey]; !ok {
+		return fmt.Sprintf("pod does not have %q annotation, node can only create mirror pods", corev1.MirrorPodAnnotationKey)
+	}
+	if pod.Spec.NodeName != node {
+		return "can only create pods with spec.nodeName set to itself"
+	}
+	if len(pod.OwnerReferences) != 1 || pod.OwnerReferences[0].Kind != "Node" || pod.OwnerReferences[0].Name != node {
+		return "can only create pods with an owner reference set to itself"
+	}
+	if pod.Spec.ServiceAccountName != "" {
+		return "can not create pods that reference a service account"
+	}
+	for _, v := range pod.Spec.Volumes {
+		if v.Secret != nil || v.ConfigMap != nil || v.PersistentVolumeClaim != nil || v.Projected != nil {
+			return "can not create pods that reference secrets, config maps, claims or projected volumes"
+		}
+	}
+	return ""
+}
+
+func refuseNode(node string, a admission.Attributes) string {
+	if nameOf(a) != node {
+		return "is not allowed to modify other nodes"
+	}
+	fresh, ok := a.GetObject().(*corev1.Node)
+	if !ok {
+		return ""
+	}
+	old, _ := a.GetOldObject().(*corev1.Node)
+	if a.GetOperation() == admission.Create || old == nil {
+		old = &corev1.Node{}
+	} else if !apiequality.Semantic.DeepEqual(old.Spec.Taints, fresh.Spec.Taints) {
+		return "is not allowed to modify taints"
+	}
+	for key, value := range fresh.Labels {
+		if was, ok := old.Labels[key]; (!ok || was != value) && restricted(key) {
+			return fmt.Sprintf("is not allowed to set the label %q", key)
+		}
+	}
+	for key := range old.Labels {
+		if _, ok := fresh.Labels[key]; !ok && restricted(key) {
+			return fmt.Sprintf("is not allowed to remove the label %q", key)
+		}
+	}
+	return ""
+}
+
+// restricted reports whether a label is of those that say something about a node which the node itself may not decide
+// (KEP-279): the prefix node-restriction.kubernetes.io/, and of kubernetes.io and k8s.io all but some.
+func restricted(key string) bool {
+	prefix, _, found := strings.Cut(key, "/")
+	if !found {
+		return false
+	}
+	if under(prefix, "node-restriction.kubernetes.io") {
+		return true
+	}
+	if !under(prefix, "kubernetes.io") && !under(prefix, "k8s.io") {
+		return false
+	}
+	if under(prefix, "kubelet.kubernetes.io") || under(prefix, "node.kubernetes.io") {
+		return false
+	}
+	switch key {
+	case corev1.LabelHostname, corev1.LabelArchStable, corev1.LabelOSStable, corev1.LabelInstanceType, corev1.LabelInstanceTypeStable,
+		corev1.LabelFailureDomainBetaZone, corev1.LabelFailureDomainBetaRegion, corev1.LabelTopologyZone, corev1.LabelTopologyRegion,
+		"beta.kubernetes.io/os", "beta.kubernetes.io/arch", corev1.LabelWindowsBuild:
+		return false
+	}
+	return true
+}
+
+func under(domain, parent string) bool {
+	return domain == parent || strings.HasSuffix(domain, "."+parent)
+}
+
+// refuseToken allows tokens that are bound to a pod of the node.
+func (p *Plugin) refuseToken(node string, a admission.Attributes) string {
+	request, ok := a.GetObject().(*authenticationv1.TokenRequest)
+	if a.GetSubresource() != "token" || !ok {
+		return ""
+	}
+	ref := request.Spec.BoundObjectRef
+	if ref == nil || ref.Kind != "Pod" || ref.APIVersion != "v1" || ref.Name == "" || ref.UID == "" {
+		return "can only request tokens that are bound to a pod, by name and UID"
+	}
+	pod, err := p.pods.Pods(a.GetNamespace()).Get(ref.Name)
+	if err != nil {
+		return fmt.Sprintf("requested a token bound to pod %q, which was not found", ref.Name)
+	}
+	if pod.UID != ref.UID || pod.Spec.NodeName != node {
+		return "requested a token bound to a pod scheduled on a different node"
+	}
+	return ""
+}

@@ -1,0 +1,47 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/proa-sh/proa/pkg/cluster/preflight"
+)
+
+// minFree is what an empty cluster with its images takes, with room for a few more.
+const minFree = 1 << 30
+
+// Preflight says whether this machine can run the cluster, without changing anything. The error has a line for every
+// reason why it cannot.
+func Preflight(ctx context.Context, cfg Config) (warnings []string, err error) {
+	needs := requirements(cfg)
+	facts, err := preflight.Observe(ctx, needs)
+	if err != nil {
+		return nil, fmt.Errorf("look at this machine: %w", err)
+	}
+	var faults []error
+	for _, problem := range preflight.Check(needs, facts) {
+		if problem.Warning {
+			warnings = append(warnings, problem.String())
+			continue
+		}
+		faults = append(faults, errors.New(problem.String()))
+	}
+	return warnings, errors.Join(faults...)
+}
+
+func requirements(cfg Config) preflight.Needs {
+	needs := preflight.Needs{
+		DataDir: cfg.DataDir, Version: cfg.Version, MinFreeBytes: minFree,
+		Addresses: []preflight.Address{{Address: fmt.Sprintf(":%d", cfg.APIPort), Purpose: "the API server"}},
+		Programs: []preflight.Program{
+			{Name: "runc", Install: "run `make setup`, or apt-get install runc"},
+			{Name: "nft", Install: "run `make setup`, or apt-get install nftables"},
+		},
+	}
+	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "cni/bridge", "cni/host-local", "cni/portmap"} {
+		needs.Programs = append(needs.Programs, preflight.Program{Name: filepath.Join(cfg.BinDir, name), Install: "run `make tools`"})
+	}
+	return needs
+}

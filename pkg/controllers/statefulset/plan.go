@@ -1,0 +1,240 @@
+package statefulset
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	apps "k8s.io/api/apps/v1"
+	v1 "k8s.io/api/core/v1"
+
+	"github.com/proa-sh/proa/pkg/controllers/control/revisions"
+	"github.com/proa-sh/proa/pkg/pods"
+)
+
+// observed is what a plan is made from. Nothing in it is modified.
+type observed struct {
+	set *apps.StatefulSet
+	// pods are all that the set owns.
+	pods []*v1.Pod
+	// current and update are the names of the revisions that pods have and get.
+	current, update string
+	now             time.Time
+}
+
+// action is one thing to do: createPod, mendPod or deletePod.
+type action interface{ isAction() }
+
+// createPod creates the pod with a number from a revision.
+type createPod struct {
+	ordinal  int
+	revision string
+}
+
+// mendPod gives a pod back the labels of its number.
+type mendPod struct {
+	pod     *v1.Pod
+	ordinal int
+}
+
+// deletePod deletes a pod: because it has ended, is not wanted any more (condemned), or is of another revision.
+type deletePod struct {
+	pod       *v1.Pod
+	ended     bool
+	condemned bool
+}
+
+func (createPod) isAction() {}
+func (mendPod) isAction()   {}
+func (deletePod) isAction() {}
+
+// plan decides the next steps. after is when time alone asks for the next look; 0 means never.
+func plan(o observed) (actions []action, after time.Duration) {
+	if o.set.DeletionTimestamp != nil {
+		return nil, 0
+	}
+	kept, condemned := o.sort()
+	actions, done, after := o.fill(kept)
+	if !done {
+		return actions, after
+	}
+	removals, done := o.shrink(kept, condemned)
+	actions = append(actions, removals...)
+	if !done || o.set.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType {
+		return actions, after
+	}
+	return append(actions, o.replace(kept)...), after
+}
+
+// sort puts the pods with numbers that the set has into their places (nil where there is none), and those beyond into
+// a list, highest number first.
+func (o observed) sort() (kept, condemned []*v1.Pod) {
+	kept = make([]*v1.Pod, end(o.set)-first(o.set))
+	for _, pod := range o.pods {
+		ordinal, ok := ordinalOf(o.set, pod)
+		switch {
+		case !ok:
+		case ordinal >= first(o.set) && ordinal < end(o.set):
+			kept[ordinal-first(o.set)] = pod
+		default:
+			condemned = append(condemned, pod)
+		}
+	}
+	slices.SortFunc(condemned, func(a, b *v1.Pod) int {
+		x, _ := ordinalOf(o.set, a)
+		y, _ := ordinalOf(o.set, b)
+		return cmp.Compare(y, x)
+	})
+	return kept, condemned
+}
+
+// ordered says whether each pod waits for the one before.
+func (o observed) ordered() bool {
+	return o.set.Spec.PodManagementPolicy != apps.ParallelPodManagement
+}
+
+// fill sees to it that each number has a pod. done is false when a pod must be waited for before anything else.
+func (o observed) fill(kept []*v1.Pod) (actions []action, done bool, after time.Duration) {
+	for i, pod := range kept {
+		ordinal := first(o.set) + i
+		switch {
+		case pod == nil:
+			actions = append(actions, createPod{ordinal, o.revisionFor(ordinal)})
+		case pod.DeletionTimestamp != nil:
+		case pods.IsTerminal(pod):
+			actions = append(actions, deletePod{pod: pod, ended: true})
+		case !identified(pod, ordinal):
+			actions = append(actions, mendPod{pod, ordinal})
+			continue
+		default:
+			left, ok := o.healthyIn(pod)
+			if left > 0 && (after == 0 || left < after) {
+				after = left
+			}
+			if ok && left == 0 {
+				continue
+			}
+		}
+		// The pod is not as it should be: with order, nothing happens to others before it is.
+		if o.ordered() {
+			return actions, false, after
+		}
+	}
+	return actions, true, after
+}
+
+// revisionFor is the revision that a new pod is made from: numbers below the partition stay at the current one.
+func (o observed) revisionFor(ordinal int) string {
+	if ordinal < first(o.set)+o.partition() {
+		return o.current
+	}
+	return o.update
+}
+
+func (o observed) partition() int {
+	strategy := o.set.Spec.UpdateStrategy
+	if strategy.Type == apps.OnDeleteStatefulSetStrategyType || strategy.RollingUpdate == nil || strategy.RollingUpdate.Partition == nil {
+		return 0
+	}
+	return int(*strategy.RollingUpdate.Partition)
+}
+
+// healthyIn is when a pod that runs and is ready will be available; ok is false when it is not ready.
+func (o observed) healthyIn(pod *v1.Pod) (left time.Duration, ok bool) {
+	if pod.Status.Phase != v1.PodRunning {
+		return 0, false
+	}
+	return pods.AvailableIn(pod, time.Duration(o.set.Spec.MinReadySeconds)*time.Second, o.now)
+}
+
+func (o observed) healthy(pod *v1.Pod) bool {
+	if pod == nil || pod.DeletionTimestamp != nil {
+		return false
+	}
+	left, ok := o.healthyIn(pod)
+	return ok && left == 0
+}
+
+// shrink deletes pods beyond the wanted number: with order the last one, when all others are well or it is itself the
+// one that is not. done is false when one must be waited for.
+func (o observed) shrink(kept, condemned []*v1.Pod) (actions []action, done bool) {
+	if !o.ordered() {
+		for _, pod := range condemned {
+			if pod.DeletionTimestamp == nil {
+				actions = append(actions, deletePod{pod: pod, condemned: true})
+			}
+		}
+		return actions, true
+	}
+	if len(condemned) == 0 {
+		return nil, true
+	}
+	last := condemned[0]
+	if last.DeletionTimestamp != nil {
+		return nil, false
+	}
+	// The first sick pod among all, lowest number first, may go; another sick one may not before it.
+	if !o.healthy(last) && !slices.ContainsFunc(kept, func(pod *v1.Pod) bool { return !o.healthy(pod) }) {
+		for _, pod := range slices.Backward(condemned) {
+			if !o.healthy(pod) {
+				if pod != last {
+					return nil, false
+				}
+				break
+			}
+		}
+	}
+	return []action{deletePod{pod: last, condemned: true}}, false
+}
+
+// replace deletes the last pod that is not of the newest revision, when those after it are well.
+func (o observed) replace(kept []*v1.Pod) []action {
+	for i := len(kept) - 1; i >= max(o.partition(), 0) && i < len(kept); i-- {
+		pod := kept[i]
+		if pod == nil {
+			return nil
+		}
+		if pod.Labels[revisions.HashLabel] != o.update && pod.DeletionTimestamp == nil {
+			return []action{deletePod{pod: pod}}
+		}
+		if !o.healthy(pod) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// status is what the set's status should be. after is when a pod becomes available by the passing of time; 0 means never.
+func (o observed) status(collisions *int32) (now apps.StatefulSetStatus, after time.Duration) {
+	now = apps.StatefulSetStatus{
+		ObservedGeneration: o.set.Generation, CollisionCount: collisions, Conditions: o.set.Status.Conditions,
+		CurrentRevision: o.current, UpdateRevision: o.update,
+	}
+	for _, pod := range o.pods {
+		now.Replicas++
+		left, ready := o.healthyIn(pod)
+		if ready {
+			now.ReadyReplicas++
+		}
+		if ready && left == 0 {
+			now.AvailableReplicas++
+		}
+		if left > 0 && (after == 0 || left < after) {
+			after = left
+		}
+		if pod.DeletionTimestamp != nil {
+			continue
+		}
+		if pod.Labels[revisions.HashLabel] == o.current {
+			now.CurrentReplicas++
+		}
+		if pod.Labels[revisions.HashLabel] == o.update {
+			now.UpdatedReplicas++
+		}
+	}
+	n := wanted(o.set)
+	if o.set.Spec.UpdateStrategy.Type != apps.OnDeleteStatefulSetStrategyType && now.UpdatedReplicas == n && now.ReadyReplicas == n && now.Replicas == n {
+		now.CurrentRevision, now.CurrentReplicas = o.update, now.UpdatedReplicas // the update is complete
+	}
+	return now, after
+}
