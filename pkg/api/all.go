@@ -15,6 +15,7 @@ import (
 	"github.com/proa-sh/proa/pkg/api/autoscaling"
 	"github.com/proa-sh/proa/pkg/api/batch"
 	"github.com/proa-sh/proa/pkg/api/certificates"
+	"github.com/proa-sh/proa/pkg/api/convert"
 	"github.com/proa-sh/proa/pkg/api/coordination"
 	"github.com/proa-sh/proa/pkg/api/core"
 	"github.com/proa-sh/proa/pkg/api/discovery"
@@ -67,5 +68,8 @@ func Groups(o Options) []apidef.Group {
 func NewScheme(groups []apidef.Group) (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
 	metav1.AddToGroupVersion(s, schema.GroupVersion{Version: "v1"})
+	if err := convert.AddQueries(s); err != nil {
+		return nil, err
+	}
 	return s, apidef.Register(s, groups)
 }

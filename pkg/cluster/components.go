@@ -24,6 +24,7 @@ import (
 	"github.com/proa-sh/proa/pkg/controllers"
 	"github.com/proa-sh/proa/pkg/kubelet"
 	kubeletoptions "github.com/proa-sh/proa/pkg/kubelet/options"
+	"github.com/proa-sh/proa/pkg/kubelet/resources"
 	"github.com/proa-sh/proa/pkg/kubelet/server"
 	"github.com/proa-sh/proa/pkg/network"
 	"github.com/proa-sh/proa/pkg/proxy"
@@ -200,6 +201,11 @@ func (p *parts) startKubelet(ctx context.Context, task *steps.Task) error {
 	configuration.ClusterDomain = c.DNSDomain
 	configuration.PodLogsDir = c.PodLogsDir()
 	configuration.CgroupRoot = c.CgroupRoot()
+	// Version 1 is what many machines still have, and all that the kubelet needs of it works.
+	configuration.FailCgroupV1 = new(bool)
+	if err := makeCgroupRoot(c.CgroupRoot()); err != nil {
+		return err
+	}
 	api, err := p.kubeletAPI(int(configuration.Port))
 	if err != nil {
 		return err
@@ -213,6 +219,18 @@ func (p *parts) startKubelet(ctx context.Context, task *steps.Task) error {
 	}
 	p.run(ctx, task, "kubelet", k)
 	return nil
+}
+
+// makeCgroupRoot makes the cgroup of a cluster that is not the only one on the machine; the ledger knows of it.
+func makeCgroupRoot(path string) error {
+	if path == "/" {
+		return nil
+	}
+	cgroups, err := resources.Detect()
+	if err != nil {
+		return err
+	}
+	return resources.MakeRoot(cgroups, path)
 }
 
 // kubeletAPI listens for the kubelet. Clients are known to the API server in this process, so nobody has to be asked over

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -54,6 +55,7 @@ func New(cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{}
+	cfg.Settings.Shared = shared(cfg)
 	for _, entry := range controllers.All() {
 		if !selected(cfg.Controllers, entry.Name) {
 			continue
@@ -159,4 +161,21 @@ func check(selection []string) error {
 		}
 	}
 	return errors.Join(unknown...)
+}
+
+// shared are the resources whose typed informers the selected controllers make, and those that the owner named.
+func shared(cfg Config) []schema.GroupVersionResource {
+	all := slices.Clone(cfg.Settings.Shared)
+	for _, entry := range controllers.All() {
+		if !selected(cfg.Controllers, entry.Name) {
+			continue
+		}
+		for _, name := range entry.Reads {
+			resource := schema.ParseGroupResource(name).WithVersion("v1") // all that controllers read are of version v1
+			if name != "*" && !slices.Contains(all, resource) {
+				all = append(all, resource)
+			}
+		}
+	}
+	return all
 }

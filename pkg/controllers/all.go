@@ -4,11 +4,21 @@ import (
 	"errors"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
+	"github.com/proa-sh/proa/pkg/controllers/csr"
+	"github.com/proa-sh/proa/pkg/controllers/daemonset"
 	"github.com/proa-sh/proa/pkg/controllers/deployment"
+	"github.com/proa-sh/proa/pkg/controllers/endpoints"
+	"github.com/proa-sh/proa/pkg/controllers/endpointslice"
+	"github.com/proa-sh/proa/pkg/controllers/garbagecollector"
 	"github.com/proa-sh/proa/pkg/controllers/namespace"
+	"github.com/proa-sh/proa/pkg/controllers/nodeipam"
+	"github.com/proa-sh/proa/pkg/controllers/nodelifecycle"
+	"github.com/proa-sh/proa/pkg/controllers/podgc"
 	"github.com/proa-sh/proa/pkg/controllers/replicaset"
 	"github.com/proa-sh/proa/pkg/controllers/rootca"
 	"github.com/proa-sh/proa/pkg/controllers/serviceaccount"
+	"github.com/proa-sh/proa/pkg/controllers/statefulset"
+	"github.com/proa-sh/proa/pkg/controllers/tainteviction"
 )
 
 // ErrOff is returned by a constructor whose settings say that the controller has nothing to do.
@@ -73,5 +83,106 @@ func All() []Entry {
 			Reads: []string{"deployments.apps", "replicasets.apps", "pods"}, Writes: []string{"deployments.apps", "replicasets.apps"},
 			New: plain(deployment.New),
 		},
+		{
+			Name: "daemonset-controller", Identity: "daemon-set-controller", Source: "daemonset-controller", Workers: 2,
+			Reads:  []string{"daemonsets.apps", "controllerrevisions.apps", "pods", "nodes"},
+			Writes: []string{"daemonsets.apps", "controllerrevisions.apps", "pods"},
+			New:    plain(daemonset.New),
+		},
+		{
+			Name: "statefulset-controller", Identity: "statefulset-controller", Source: "statefulset-controller", Workers: 5,
+			Reads:  []string{"statefulsets.apps", "controllerrevisions.apps", "pods", "persistentvolumeclaims"},
+			Writes: []string{"statefulsets.apps", "controllerrevisions.apps", "pods", "persistentvolumeclaims"},
+			New:    plain(statefulset.New),
+		},
+		{
+			Name: "endpointslice-controller", Identity: "endpointslice-controller", Source: "endpoint-slice-controller", Workers: 5,
+			Reads: []string{"services", "pods", "nodes", "endpointslices.discovery.k8s.io"}, Writes: []string{"endpointslices.discovery.k8s.io"},
+			New: func(d control.Dependencies, s Settings) (control.Controller, error) {
+				return endpointslice.New(d, s.MaxEndpointsPerSlice)
+			},
+		},
+		{
+			Name: "endpoints-controller", Identity: "endpoint-controller", Source: "endpoint-controller", Workers: 5,
+			Reads: []string{"services", "pods", "endpoints"}, Writes: []string{"endpoints"},
+			New: plain(endpoints.New),
+		},
+		{
+			Name: "node-lifecycle-controller", Identity: "node-controller", Source: "node-controller", Workers: 4,
+			Reads: []string{"nodes", "leases.coordination.k8s.io", "pods"}, Writes: []string{"nodes", "pods"},
+			New: func(d control.Dependencies, s Settings) (control.Controller, error) {
+				return nodelifecycle.New(d, nodelifecycle.Settings(s.Node))
+			},
+		},
+		{
+			Name: "taint-eviction-controller", Identity: "node-controller", Source: "taint-eviction-controller", Workers: 8,
+			Reads: []string{"nodes", "pods"}, Writes: []string{"pods"},
+			New: plain(tainteviction.New),
+		},
+		{
+			Name: "node-ipam-controller", Identity: "node-controller", Source: "cidrAllocator", Workers: 4,
+			Reads: []string{"nodes"}, Writes: []string{"nodes"},
+			New: newNodeIPAM,
+		},
+		{
+			Name: "pod-garbage-collector-controller", Identity: "pod-garbage-collector", Source: "pod-garbage-collector", Workers: 2,
+			Reads: []string{"pods", "nodes"}, Writes: []string{"pods"},
+			New: func(d control.Dependencies, s Settings) (control.Controller, error) {
+				return podgc.New(d, s.TerminatedPods)
+			},
+		},
+		{
+			Name: "certificatesigningrequest-approving-controller", Identity: "certificate-controller", Source: "certificate-controller", Workers: 2,
+			Reads: []string{"certificatesigningrequests.certificates.k8s.io"}, Writes: []string{"certificatesigningrequests.certificates.k8s.io"},
+			New: plain(csr.NewApprover),
+		},
+		{
+			Name: "certificatesigningrequest-signing-controller", Identity: "certificate-controller", Source: "certificate-controller", Workers: 2,
+			Reads: []string{"certificatesigningrequests.certificates.k8s.io"}, Writes: []string{"certificatesigningrequests.certificates.k8s.io"},
+			New: newSigner,
+		},
+		{
+			Name: "certificatesigningrequest-cleaner-controller", Identity: "certificate-controller", Source: "certificate-controller", Workers: 1,
+			Reads: []string{"certificatesigningrequests.certificates.k8s.io"}, Writes: []string{"certificatesigningrequests.certificates.k8s.io"},
+			New: plain(csr.NewCleaner),
+		},
+		{
+			Name: "garbage-collector-controller", Identity: "generic-garbage-collector", Source: "garbage-collector-controller", Workers: 20,
+			Reads: []string{"*"}, Writes: []string{"*"},
+			New: func(d control.Dependencies, s Settings) (control.Controller, error) {
+				return garbagecollector.New(d, s.Shared)
+			},
+		},
 	}
+}
+
+// newNodeIPAM makes node-ipam-controller when nodes are to get parts of the cluster's ranges.
+func newNodeIPAM(d control.Dependencies, s Settings) (control.Controller, error) {
+	if !s.AllocateNodeCIDRs {
+		return nil, ErrOff
+	}
+	if len(s.ClusterCIDRs) == 0 {
+		return nil, errors.New("node addresses are to be allocated, but no range is given (--cluster-cidr)")
+	}
+	var ranges []nodeipam.Range
+	for _, prefix := range s.ClusterCIDRs {
+		size := s.NodeCIDRMaskSizeIPv4
+		if prefix.Addr().Is6() {
+			size = s.NodeCIDRMaskSizeIPv6
+		}
+		ranges = append(ranges, nodeipam.Range{Prefix: prefix, PartSize: size})
+	}
+	return nodeipam.New(d, ranges, s.ServiceCIDRs)
+}
+
+// newSigner makes the signing controller when there is an authority.
+func newSigner(d control.Dependencies, s Settings) (control.Controller, error) {
+	if len(s.Signing) == 0 {
+		return nil, ErrOff
+	}
+	authorities := map[string]csr.Authority{}
+	for name, pair := range s.Signing {
+		authorities[name] = csr.Authority(pair)
+	}
+	return csr.NewSigner(d, authorities, s.SigningDuration)
 }

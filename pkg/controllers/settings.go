@@ -3,6 +3,8 @@ package controllers
 import (
 	"net/netip"
 	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Settings are what controllers are told from outside, beside their dependencies. Defaults are those of
@@ -30,6 +32,9 @@ type Settings struct {
 	SigningDuration time.Duration
 	// TerminatedPods is how many ended pods may stay; 0 and less mean any number.
 	TerminatedPods int
+	// Shared are resources whose typed informers the process has anyhow, so that the garbage collector uses them too.
+	// The manager adds those that the selected controllers read.
+	Shared []schema.GroupVersionResource
 	// MaxEndpointsPerSlice bounds the endpoints of one EndpointSlice.
 	MaxEndpointsPerSlice int32
 }

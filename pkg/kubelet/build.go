@@ -58,6 +58,9 @@ func (k *Kubelet) readFacts(ctx context.Context, r criapi.RuntimeService) (facts
 	if f.cgroups, err = resources.Detect(); err != nil {
 		return f, err
 	}
+	if f.cgroups.Version == 1 && value(k.cfg.Kubelet.FailCgroupV1, false) {
+		return f, errors.New("this machine has cgroup v1; set failCgroupV1: false (--fail-cgroupv1=false) to run on it all the same")
+	}
 	if f.reserved, err = reserved(&k.cfg); err != nil {
 		return f, err
 	}
@@ -139,6 +142,8 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 	if k.cfg.API != nil {
 		api := *k.cfg.API
 		api.NodeName, api.Pods, api.Runtime, api.Images, api.Healthy = k.cfg.NodeName, p, r, i, k.Healthy
+		api.Usage, api.Streaming = p.resources, value(k.cfg.Kubelet.EnableDebuggingHandlers, true)
+		api.SystemLogs = value(k.cfg.Kubelet.EnableSystemLogHandler, true) && api.Streaming
 		api.PodLogs, api.RootDir, api.Configz, api.Started = k.cfg.Kubelet.PodLogsDir, k.cfg.Root, k.cfg.Kubelet, f.started
 		if p.server, err = server.New(api); err != nil {
 			return nil, err

@@ -59,6 +59,7 @@ func (r *rig) start() {
 	r.Helper()
 	config := options.Default()
 	config.ContainerRuntimeEndpoint = r.containerd.Endpoint
+	config.FailCgroupV1 = new(false)
 	config.CgroupRoot = r.containerd.CgroupRoot
 	config.PodLogsDir = filepath.Join(r.containerd.Dir, "pods")
 	config.ClusterDNS, config.ClusterDomain = []string{"10.96.0.10"}, "cluster.local"

@@ -98,7 +98,7 @@ func ResourceFieldValue(pod *v1.Pod, selector *v1.ResourceFieldSelector, fallbac
 	if name == "" {
 		name = fallback
 	}
-	container := findContainer(pod, name)
+	container := Container(pod, name)
 	if container == nil {
 		return "", fmt.Errorf("container %s not found", name)
 	}
@@ -116,20 +116,6 @@ func ResourceFieldValue(pod *v1.Pod, selector *v1.ResourceFieldSelector, fallbac
 		return "", fmt.Errorf("unsupported container resource : %v", selector.Resource)
 	}
 	return divide(quantity, selector.Divisor, v1.ResourceName(resourceName)), nil
-}
-
-func findContainer(pod *v1.Pod, name string) *v1.Container {
-	for i := range pod.Spec.Containers {
-		if pod.Spec.Containers[i].Name == name {
-			return &pod.Spec.Containers[i]
-		}
-	}
-	for i := range pod.Spec.InitContainers {
-		if pod.Spec.InitContainers[i].Name == name {
-			return &pod.Spec.InitContainers[i]
-		}
-	}
-	return nil
 }
 
 func isDownwardResource(name v1.ResourceName) bool {

@@ -74,6 +74,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("run service proxy: %w", err)
 		}
+		defer table.Close()
 		tables[family] = table
 	}
 	damaged, err := nftables.Watch(ctx)

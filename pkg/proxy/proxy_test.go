@@ -146,7 +146,7 @@ func eventually(t *testing.T, want string, ask func() string) {
 func TestServiceLifeCycle(t *testing.T) {
 	b := start(t, nil)
 	ctx, front := t.Context(), netip.MustParseAddrPort("10.96.0.10:80")
-	ask := func() string { return netnstest.Who(b.Pods[1].Ask(t, "tcp", front)) }
+	ask := func() string { return netnstest.Who(b.Pods[1].AskBriefly(t, "tcp", front)) }
 
 	create(t, b.client.CoreV1().Services("ns").Create, b.service("web", "10.96.0.10", corev1.ProtocolTCP))
 	eventually(t, "refused", ask)
@@ -166,7 +166,7 @@ func TestServiceLifeCycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	nodePort := netip.AddrPortFrom(netnstest.NodeAddrs()[0], 30080)
-	eventually(t, "pod-b", func() string { return netnstest.Who(b.Outside.Ask(t, "tcp", nodePort)) })
+	eventually(t, "pod-b", func() string { return netnstest.Who(b.Outside.AskBriefly(t, "tcp", nodePort)) })
 
 	// Rules outlive the proxy, and a new one takes over what changed meanwhile.
 	b.stop()
@@ -179,13 +179,13 @@ func TestServiceLifeCycle(t *testing.T) {
 	if err := b.client.CoreV1().Services("ns").Delete(ctx, "web", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "refused", func() string { return netnstest.Who(b.Outside.Ask(t, "tcp", nodePort)) })
+	eventually(t, "refused", func() string { return netnstest.Who(b.Outside.AskBriefly(t, "tcp", nodePort)) })
 }
 
 func TestRulesComeBack(t *testing.T) {
 	b := start(t, nil)
 	front := netip.MustParseAddrPort("10.96.0.10:80")
-	ask := func() string { return netnstest.Who(b.Pods[1].Ask(t, "tcp", front)) }
+	ask := func() string { return netnstest.Who(b.Pods[1].AskBriefly(t, "tcp", front)) }
 	create(t, b.client.DiscoveryV1().EndpointSlices("ns").Create, b.slice("web", corev1.ProtocolTCP, b.Pods[0]))
 	create(t, b.client.CoreV1().Services("ns").Create, b.service("web", "10.96.0.10", corev1.ProtocolTCP))
 	eventually(t, "pod-a", ask)
@@ -287,7 +287,7 @@ func TestHealthChecks(t *testing.T) {
 func TestTwoServicesWantOneAddress(t *testing.T) {
 	b := start(t, nil)
 	shared := netip.MustParseAddrPort("198.51.100.1:80")
-	ask := func() string { return netnstest.Who(b.Outside.Ask(t, "tcp", shared)) }
+	ask := func() string { return netnstest.Who(b.Outside.AskBriefly(t, "tcp", shared)) }
 	for i, name := range []string{"first", "second"} {
 		svc := b.service(name, []string{"10.96.0.10", "10.96.0.11"}[i], corev1.ProtocolTCP)
 		svc.CreationTimestamp = metav1.NewTime(time.Unix(int64(i), 0))
@@ -295,7 +295,7 @@ func TestTwoServicesWantOneAddress(t *testing.T) {
 		create(t, b.client.DiscoveryV1().EndpointSlices("ns").Create, b.slice(name, corev1.ProtocolTCP, b.Pods[i]))
 		create(t, b.client.CoreV1().Services("ns").Create, svc)
 		eventually(t, []string{"pod-a", "pod-b"}[i], func() string {
-			return netnstest.Who(b.Pods[1-i].Ask(t, "tcp", netip.AddrPortFrom(netip.MustParseAddr(svc.Spec.ClusterIP), 80)))
+			return netnstest.Who(b.Pods[1-i].AskBriefly(t, "tcp", netip.AddrPortFrom(netip.MustParseAddr(svc.Spec.ClusterIP), 80)))
 		})
 	}
 	eventually(t, "pod-a", ask)

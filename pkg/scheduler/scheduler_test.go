@@ -2,8 +2,11 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +23,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
 	configv1 "k8s.io/kube-scheduler/config/v1"
+
+	"github.com/proa-sh/proa/pkg/scheduler/config"
 )
 
 // cluster is a scheduler on a fake API server whose pods/binding works.
@@ -32,12 +38,24 @@ type cluster struct {
 	events []string
 }
 
-// start runs a scheduler until the test's bubble ends.
+// start runs a scheduler until the test ends.
 func start(t *testing.T, cfg *configv1.KubeSchedulerConfiguration, objects ...runtime.Object) *cluster {
 	t.Helper()
+	c := prepare(t, objects...)
+	c.run(cfg)
+	return c
+}
+
+func prepare(t *testing.T, objects ...runtime.Object) *cluster {
 	c := &cluster{t: t, client: fake.NewClientset(objects...)}
 	c.client.PrependReactor("create", "pods", c.bind)
 	c.client.PrependReactor("create", "events", c.record)
+	return c
+}
+
+func (c *cluster) run(cfg *configv1.KubeSchedulerConfiguration) {
+	t := c.t
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	factory := informers.NewSharedInformerFactory(c.client, 0)
 	s, err := New(Config{Informers: factory, Client: c.client, Configuration: cfg})
@@ -58,8 +76,15 @@ func start(t *testing.T, cfg *configv1.KubeSchedulerConfiguration, objects ...ru
 	if err := s.Healthy(); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
+
+// pass lets time pass, and what then happens happen.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func priority(n int32) func(*v1.Pod) { return func(p *v1.Pod) { p.Spec.Priority = &n } }
 
 func (c *cluster) bind(action k8stesting.Action) (bool, runtime.Object, error) {
 	if action.GetSubresource() != "binding" {
@@ -92,12 +117,16 @@ func (c *cluster) record(action k8stesting.Action) (bool, runtime.Object, error)
 	return true, event, nil
 }
 
-func (c *cluster) takeEvents() []string {
+// checkEvents compares the events since the last time.
+func (c *cluster) checkEvents(want ...string) {
+	c.t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	events := c.events
+	slices.Sort(c.events)
+	if diff := cmp.Diff(want, c.events); diff != "" {
+		c.t.Errorf("events (-want +got):\n%s", diff)
+	}
 	c.events = nil
-	return events
 }
 
 func (c *cluster) create(pods ...*v1.Pod) {
@@ -179,22 +208,161 @@ func TestSchedulerBindsAndReports(t *testing.T) {
 			t.Errorf("pod a is on %q, want big", got)
 		}
 		c.create(newPod("b", "2"))
-		want := "False Unschedulable: 0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu."
-		if diff := cmp.Diff(want, conditionOf(c.pod("b"))[:len(want)]); diff != "" {
+		const why = "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. " +
+			"preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling."
+		if diff := cmp.Diff("False Unschedulable: "+why, conditionOf(c.pod("b"))); diff != "" {
 			t.Errorf("condition of pod b (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(2, len(c.takeEvents())); diff != "" {
-			t.Errorf("events (-want +got):\n%s", diff)
-		}
+		c.checkEvents("default-scheduler Normal Scheduled Binding: Successfully assigned default/a to big",
+			"default-scheduler Warning FailedScheduling Scheduling: "+why)
 		// An untainted node is what pod b waits for.
 		c.updateNode(newNode("tainted", "8"))
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
+		pass(2 * time.Second)
 		if got := c.pod("b").Spec.NodeName; got != "tainted" {
 			t.Errorf("pod b is on %q, want tainted", got)
 		}
-		if diff := cmp.Diff([]string{"default-scheduler Normal Scheduled Binding: Successfully assigned default/b to tainted"}, c.takeEvents()); diff != "" {
-			t.Errorf("events (-want +got):\n%s", diff)
+		c.checkEvents("default-scheduler Normal Scheduled Binding: Successfully assigned default/b to tainted")
+	})
+}
+
+func TestSchedulerRetriesFailedBindings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int32
+		c := prepare(t, newNode("n", "4"))
+		c.bindError = func(*v1.Binding) error {
+			if attempts.Add(1) < 3 {
+				return apierrors.NewInternalError(errors.New("try again"))
+			}
+			return nil
+		}
+		c.run(nil)
+		c.create(newPod("p", "3"))
+		if diff := cmp.Diff(`False SchedulerError: run Bind of plugin "DefaultBinder": bind pod to node "n": Internal error occurred: try again`, conditionOf(c.pod("p"))); diff != "" {
+			t.Errorf("condition (-want +got):\n%s", diff)
+		}
+		// The room that was claimed is free again: another pod of that size would take it. Penalties are 1 and 2 s.
+		pass(3 * time.Second)
+		if got := c.pod("p").Spec.NodeName; got != "n" || attempts.Load() != 3 {
+			t.Errorf("pod is on %q after %d attempts, want n after 3", got, attempts.Load())
 		}
 	})
+}
+
+func TestSchedulerGates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, nil, newNode("n", "4"))
+		c.create(newPod("p", "1", func(p *v1.Pod) { p.Spec.SchedulingGates = []v1.PodSchedulingGate{{Name: "a.com/g"}} }))
+		if diff := cmp.Diff("False SchedulingGated: waiting for scheduling gates: [a.com/g]", conditionOf(c.pod("p"))); diff != "" {
+			t.Errorf("condition (-want +got):\n%s", diff)
+		}
+		open := c.pod("p").DeepCopy()
+		open.Spec.SchedulingGates = nil
+		if _, err := c.client.CoreV1().Pods("default").Update(context.Background(), open, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := c.pod("p").Spec.NodeName; got != "n" {
+			t.Errorf("pod is on %q, want n", got)
+		}
+	})
+}
+
+func TestSchedulerPreempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, nil, newNode("n", "4"))
+		c.create(newPod("low", "3"))
+		c.create(newPod("high", "2", priority(10)), newPod("middle", "3", priority(5)))
+		pass(10 * time.Second)
+		if got := c.pod("high").Spec.NodeName; got != "n" {
+			t.Errorf("pod high is on %q, want n", got)
+		}
+		if _, err := c.client.CoreV1().Pods("default").Get(context.Background(), "low", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("pod low was not evicted: %v", err)
+		}
+		if got := c.pod("middle").Spec.NodeName; got != "" {
+			t.Errorf("pod middle is on %q, want none", got)
+		}
+	})
+}
+
+func TestSchedulerKeepsRoomForNominatedPods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, nil, newNode("n", "4"))
+		// Its victim takes time to go: the fake server deletes at once, so the nomination is set by hand.
+		c.create(newPod("blocker", "3"))
+		c.create(newPod("nominated", "4", priority(10), func(p *v1.Pod) {
+			p.Status.NominatedNodeName = "n"
+			never := v1.PreemptNever
+			p.Spec.PreemptionPolicy = &never
+		}))
+		c.create(newPod("small", "1"))
+		if got := c.pod("small").Spec.NodeName; got != "" {
+			t.Errorf("pod small is on %q, which is kept for another", got)
+		}
+		if err := c.client.CoreV1().Pods("default").Delete(context.Background(), "blocker", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		pass(10 * time.Second)
+		if got := c.pod("nominated").Spec.NodeName; got != "n" {
+			t.Errorf("the nominated pod is on %q, want n", got)
+		}
+	})
+}
+
+func TestSchedulerProfiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, err := config.Load([]byte(`
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: spreading
+- schedulerName: packing
+  pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: MostAllocated}}}]
+  plugins: {score: {disabled: [{name: NodeResourcesBalancedAllocation}]}}
+`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := start(t, cfg, newNode("full", "4"), newNode("empty", "4"), newPod("existing", "2", func(p *v1.Pod) { p.Spec.NodeName = "full" }))
+		by := func(scheduler string) func(*v1.Pod) { return func(p *v1.Pod) { p.Spec.SchedulerName = scheduler } }
+		c.create(newPod("s", "100m", by("spreading")), newPod("p", "100m", by("packing")), newPod("other", "100m"))
+		got := []string{c.pod("s").Spec.NodeName, c.pod("p").Spec.NodeName, c.pod("other").Spec.NodeName}
+		if diff := cmp.Diff([]string{"empty", "full", ""}, got); diff != "" {
+			t.Errorf("nodes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestPodTransitions feeds one pod's changes to the handlers, and says where it is kept after each.
+func TestPodTransitions(t *testing.T) {
+	client := fake.NewClientset()
+	s, err := New(Config{Informers: informers.NewSharedInformerFactory(client, 0), Client: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := func() string {
+		_, pods, assumed := s.cache.Counts()
+		return fmt.Sprintf("queue %v, cache %d, assumed %d", s.queue.Counts(), pods, assumed)
+	}
+	pending, bound := newPod("p", "1"), newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName = "n" })
+	ended := newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName, p.Status.Phase = "n", v1.PodSucceeded })
+	again := newPod("p", "1", func(p *v1.Pod) { p.UID = "new" })
+	for _, step := range []struct {
+		what     string
+		old, new *v1.Pod
+		want     string
+	}{
+		{"created", nil, pending, "queue map[active:1], cache 0, assumed 0"},
+		{"bound", pending, bound, "queue map[], cache 1, assumed 0"},
+		{"ended", bound, ended, "queue map[], cache 0, assumed 0"},
+		{"deleted", ended, nil, "queue map[], cache 0, assumed 0"},
+		{"seen when bound already", nil, bound, "queue map[], cache 1, assumed 0"},
+		{"made anew under its name", bound, again, "queue map[active:1], cache 0, assumed 0"},
+		{"another scheduler's", again, newPod("p", "1", func(p *v1.Pod) { p.UID, p.Spec.SchedulerName = "new", "x" }), "queue map[], cache 0, assumed 0"},
+	} {
+		s.podChanged(step.old, step.new)
+		if diff := cmp.Diff(step.want, where()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.what, diff)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/pkg/api/convert"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/autoscaling"
 )
 
 func horizontalPodAutoscaler() apidef.Definition {
@@ -26,11 +27,15 @@ func horizontalPodAutoscaler() apidef.Definition {
 				AddToScheme: convert.AddAutoscaling,
 			}},
 		},
-		NewList:   func() runtime.Object { return &autoscalingv2.HorizontalPodAutoscalerList{} },
-		Spec:      apidef.Field(func(a object) *autoscalingv2.HorizontalPodAutoscalerSpec { return &a.Spec }),
-		Uncounted: true,
-		Status:    apidef.Field(func(a object) *autoscalingv2.HorizontalPodAutoscalerStatus { return &a.Status }),
-		Columns:   autoscalerColumns(),
+		NewList:        func() runtime.Object { return &autoscalingv2.HorizontalPodAutoscalerList{} },
+		Default:        rules.SetHorizontalPodAutoscalerDefaults,
+		Validate:       rules.ValidateHorizontalPodAutoscaler,
+		ValidateUpdate: rules.ValidateHorizontalPodAutoscalerUpdate,
+		ValidateStatus: rules.ValidateHorizontalPodAutoscalerStatusUpdate,
+		Spec:           apidef.Field(func(a object) *autoscalingv2.HorizontalPodAutoscalerSpec { return &a.Spec }),
+		Uncounted:      true,
+		Status:         apidef.Field(func(a object) *autoscalingv2.HorizontalPodAutoscalerStatus { return &a.Status }),
+		Columns:        autoscalerColumns(),
 	}).Define()
 }
 

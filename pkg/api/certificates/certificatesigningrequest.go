@@ -10,6 +10,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/certificates"
 )
 
 func certificateSigningRequest() apidef.Definition {
@@ -22,18 +23,22 @@ func certificateSigningRequest() apidef.Definition {
 			ShortNames:    []string{"csr"},
 			ClusterScoped: true,
 		},
-		NewList:       func() runtime.Object { return &certificatesv1.CertificateSigningRequestList{} },
-		PrepareCreate: forgetRequestor,
-		Author:        recordRequestor,
-		PrepareUpdate: func(new, old object) { new.Spec = old.Spec },
-		Spec:          apidef.Field(func(c object) *certificatesv1.CertificateSigningRequestSpec { return &c.Spec }),
-		Uncounted:     true,
-		Status:        apidef.Field(func(c object) *certificatesv1.CertificateSigningRequestStatus { return &c.Status }),
-		PrepareStatus: keepDecision,
+		NewList:        func() runtime.Object { return &certificatesv1.CertificateSigningRequestList{} },
+		Validate:       rules.ValidateCertificateSigningRequest,
+		ValidateUpdate: rules.ValidateCertificateSigningRequestUpdate,
+		ValidateStatus: rules.ValidateCertificateSigningRequestStatusUpdate,
+		PrepareCreate:  forgetRequestor,
+		Author:         recordRequestor,
+		PrepareUpdate:  func(new, old object) { new.Spec = old.Spec },
+		Spec:           apidef.Field(func(c object) *certificatesv1.CertificateSigningRequestSpec { return &c.Spec }),
+		Uncounted:      true,
+		Status:         apidef.Field(func(c object) *certificatesv1.CertificateSigningRequestStatus { return &c.Status }),
+		PrepareStatus:  keepDecision,
 		Subresources: []apidef.Subresource[object]{{
-			Name:    "approval",
-			Prepare: onlyConditions,
-			Resets:  []string{"spec", "status.certificate"},
+			Name:     "approval",
+			Prepare:  onlyConditions,
+			Validate: rules.ValidateCertificateSigningRequestApprovalUpdate,
+			Resets:   []string{"spec", "status.certificate"},
 		}},
 		Fields: map[string]func(object) string{
 			"spec.signerName": func(c object) string { return c.Spec.SignerName },

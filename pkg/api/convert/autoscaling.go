@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	rules "github.com/proa-sh/proa/staging/apirules/autoscaling"
 )
 
 // Annotations that carry in autoscaling/v1 what it has no fields for.
@@ -24,10 +26,13 @@ const (
 //
 // The CPU utilization target is v1's only metric; all others travel in annotations. Coming back, it is the last one.
 func AddAutoscaling(s *runtime.Scheme) error {
-	s.AddTypeDefaultingFunc(&autoscalingv1.HorizontalPodAutoscaler{}, func(o any) { defaultV1(o.(*autoscalingv1.HorizontalPodAutoscaler)) })
+	s.AddTypeDefaultingFunc(&autoscalingv1.HorizontalPodAutoscaler{}, func(o any) {
+		rules.SetHorizontalPodAutoscalerV1Defaults(o.(*autoscalingv1.HorizontalPodAutoscaler))
+	})
 	s.AddTypeDefaultingFunc(&autoscalingv1.HorizontalPodAutoscalerList{}, func(o any) {
-		for i := range o.(*autoscalingv1.HorizontalPodAutoscalerList).Items {
-			defaultV1(&o.(*autoscalingv1.HorizontalPodAutoscalerList).Items[i])
+		list := o.(*autoscalingv1.HorizontalPodAutoscalerList)
+		for i := range list.Items {
+			rules.SetHorizontalPodAutoscalerV1Defaults(&list.Items[i])
 		}
 	})
 	return firstError(
@@ -48,13 +53,6 @@ func AddAutoscaling(s *runtime.Scheme) error {
 			})
 		},
 	)
-}
-
-func defaultV1(a *autoscalingv1.HorizontalPodAutoscaler) {
-	if a.Spec.MinReplicas == nil {
-		one := int32(1)
-		a.Spec.MinReplicas = &one
-	}
 }
 
 func autoscalerFromHub(in *autoscalingv2.HorizontalPodAutoscaler, out *autoscalingv1.HorizontalPodAutoscaler) error {

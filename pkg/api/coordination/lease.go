@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/coordination"
 )
 
 func lease() apidef.Definition {
@@ -17,6 +18,8 @@ func lease() apidef.Definition {
 			Singular: "lease",
 		},
 		NewList:           func() runtime.Object { return &coordinationv1.LeaseList{} },
+		Validate:          rules.ValidateLease,
+		ValidateUpdate:    rules.ValidateLeaseUpdate,
 		CreateOnUpdate:    true,
 		ConditionalUpdate: true,
 		Columns: []apidef.Column[object]{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/discovery"
 )
 
 func endpointSlice() apidef.Definition {
@@ -20,10 +21,14 @@ func endpointSlice() apidef.Definition {
 			Plural:   "endpointslices",
 			Singular: "endpointslice",
 		},
-		NewList:       func() runtime.Object { return &discoveryv1.EndpointSliceList{} },
-		PrepareCreate: func(s object) { dropTopology(s, nil) },
-		PrepareUpdate: dropTopology,
-		Spec:          apidef.Field(func(s object) *[]discoveryv1.Endpoint { return &s.Endpoints }),
+		NewList:        func() runtime.Object { return &discoveryv1.EndpointSliceList{} },
+		Default:        rules.SetEndpointSliceDefaults,
+		Validate:       rules.ValidateEndpointSlice,
+		ValidateUpdate: rules.ValidateEndpointSliceUpdate,
+		Warnings:       rules.EndpointSliceWarnings,
+		PrepareCreate:  func(s object) { dropTopology(s, nil) },
+		PrepareUpdate:  dropTopology,
+		Spec:           apidef.Field(func(s object) *[]discoveryv1.Endpoint { return &s.Endpoints }),
 		Counts: func(new, old object) bool {
 			return !apiequality.Semantic.DeepEqual(new.Ports, old.Ports) || !apiequality.Semantic.DeepEqual(new.Labels, old.Labels)
 		},
@@ -53,7 +58,7 @@ func portsCell(ports []discoveryv1.EndpointPort) string {
 		if p.Port != nil {
 			cells = append(cells, strconv.Itoa(int(*p.Port)))
 		} else {
-			cells = append(cells, columns.Deref(p.Name, "*"))
+			cells = append(cells, columns.Or(columns.Deref(p.Name, ""), "*"))
 		}
 	}
 	return columns.Or(columns.Some(cells, len(cells)), columns.Unset)

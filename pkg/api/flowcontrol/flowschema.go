@@ -7,6 +7,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/flowcontrol"
 )
 
 func flowSchema() apidef.Definition {
@@ -20,6 +21,10 @@ func flowSchema() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &flowcontrolv1.FlowSchemaList{} },
+		Default:           rules.SetFlowSchemaDefaults,
+		Validate:          rules.ValidateFlowSchema,
+		ValidateUpdate:    rules.ValidateFlowSchemaUpdate,
+		ValidateStatus:    rules.ValidateFlowSchemaStatusUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(s object) *flowcontrolv1.FlowSchemaSpec { return &s.Spec }),
 		Status:            apidef.Field(func(s object) *flowcontrolv1.FlowSchemaStatus { return &s.Status }),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/flowcontrol"
 )
 
 func priorityLevel() apidef.Definition {
@@ -19,6 +20,10 @@ func priorityLevel() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &flowcontrolv1.PriorityLevelConfigurationList{} },
+		Default:           rules.SetPriorityLevelConfigurationDefaults,
+		Validate:          rules.ValidatePriorityLevelConfiguration,
+		ValidateUpdate:    rules.ValidatePriorityLevelConfigurationUpdate,
+		ValidateStatus:    rules.ValidatePriorityLevelConfigurationStatusUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(l object) *flowcontrolv1.PriorityLevelConfigurationSpec { return &l.Spec }),
 		Status:            apidef.Field(func(l object) *flowcontrolv1.PriorityLevelConfigurationStatus { return &l.Status }),

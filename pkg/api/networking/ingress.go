@@ -8,6 +8,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/networking"
 )
 
 func ingress() apidef.Definition {
@@ -21,9 +22,13 @@ func ingress() apidef.Definition {
 			ShortNames:    []string{"ing"},
 			StoragePrefix: "ingress",
 		},
-		NewList: func() runtime.Object { return &networkingv1.IngressList{} },
-		Spec:    apidef.Field(func(i object) *networkingv1.IngressSpec { return &i.Spec }),
-		Status:  apidef.Field(func(i object) *networkingv1.IngressStatus { return &i.Status }),
+		NewList:        func() runtime.Object { return &networkingv1.IngressList{} },
+		Validate:       rules.ValidateIngress,
+		ValidateUpdate: rules.ValidateIngressUpdate,
+		ValidateStatus: rules.ValidateIngressStatusUpdate,
+		Warnings:       rules.IngressWarnings,
+		Spec:           apidef.Field(func(i object) *networkingv1.IngressSpec { return &i.Spec }),
+		Status:         apidef.Field(func(i object) *networkingv1.IngressStatus { return &i.Status }),
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "Class", Description: doc["ingressClassName"], Value: func(i object) any { return columns.Deref(i.Spec.IngressClassName, columns.None) }},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/networking"
 )
 
 func ingressClass() apidef.Definition {
@@ -18,8 +19,11 @@ func ingressClass() apidef.Definition {
 			Singular:      "ingressclass",
 			ClusterScoped: true,
 		},
-		NewList: func() runtime.Object { return &networkingv1.IngressClassList{} },
-		Spec:    apidef.Field(func(c object) *networkingv1.IngressClassSpec { return &c.Spec }),
+		NewList:        func() runtime.Object { return &networkingv1.IngressClassList{} },
+		Default:        rules.SetIngressClassDefaults,
+		Validate:       rules.ValidateIngressClass,
+		ValidateUpdate: rules.ValidateIngressClassUpdate,
+		Spec:           apidef.Field(func(c object) *networkingv1.IngressClassSpec { return &c.Spec }),
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "Controller", Description: doc["controller"], Value: func(c object) any { return c.Spec.Controller }},

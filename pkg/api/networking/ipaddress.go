@@ -9,6 +9,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/networking"
 )
 
 func ipAddress() apidef.Definition {
@@ -21,7 +22,9 @@ func ipAddress() apidef.Definition {
 			ShortNames:    []string{"ip"},
 			ClusterScoped: true,
 		},
-		NewList: func() runtime.Object { return &networkingv1.IPAddressList{} },
+		NewList:        func() runtime.Object { return &networkingv1.IPAddressList{} },
+		Validate:       rules.ValidateIPAddress,
+		ValidateUpdate: rules.ValidateIPAddressUpdate,
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "ParentRef", Description: networkingv1.IPAddressSpec{}.SwaggerDoc()["parentRef"],

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/networking"
 )
 
 func networkPolicy() apidef.Definition {
@@ -17,8 +18,12 @@ func networkPolicy() apidef.Definition {
 			Singular:   "networkpolicy",
 			ShortNames: []string{"netpol"},
 		},
-		NewList: func() runtime.Object { return &networkingv1.NetworkPolicyList{} },
-		Spec:    apidef.Field(func(p object) *networkingv1.NetworkPolicySpec { return &p.Spec }),
+		NewList:        func() runtime.Object { return &networkingv1.NetworkPolicyList{} },
+		Default:        rules.SetNetworkPolicyDefaults,
+		Validate:       rules.ValidateNetworkPolicy,
+		ValidateUpdate: rules.ValidateNetworkPolicyUpdate,
+		Warnings:       rules.NetworkPolicyWarnings,
+		Spec:           apidef.Field(func(p object) *networkingv1.NetworkPolicySpec { return &p.Spec }),
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "Pod-Selector", Description: networkingv1.NetworkPolicySpec{}.SwaggerDoc()["podSelector"],

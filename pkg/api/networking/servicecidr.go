@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/networking"
 )
 
 func serviceCIDR() apidef.Definition {
@@ -18,10 +19,13 @@ func serviceCIDR() apidef.Definition {
 			Singular:      "servicecidr",
 			ClusterScoped: true,
 		},
-		NewList:   func() runtime.Object { return &networkingv1.ServiceCIDRList{} },
-		Spec:      apidef.Field(func(c object) *networkingv1.ServiceCIDRSpec { return &c.Spec }),
-		Uncounted: true,
-		Status:    apidef.Field(func(c object) *networkingv1.ServiceCIDRStatus { return &c.Status }),
+		NewList:        func() runtime.Object { return &networkingv1.ServiceCIDRList{} },
+		Validate:       rules.ValidateServiceCIDR,
+		ValidateUpdate: rules.ValidateServiceCIDRUpdate,
+		ValidateStatus: rules.ValidateServiceCIDRStatusUpdate,
+		Spec:           apidef.Field(func(c object) *networkingv1.ServiceCIDRSpec { return &c.Spec }),
+		Uncounted:      true,
+		Status:         apidef.Field(func(c object) *networkingv1.ServiceCIDRStatus { return &c.Status }),
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "CIDRs", Description: networkingv1.ServiceCIDRSpec{}.SwaggerDoc()["cidrs"],

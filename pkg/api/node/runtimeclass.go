@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/node"
 )
 
 func runtimeClass() apidef.Definition {
@@ -17,6 +18,10 @@ func runtimeClass() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &nodev1.RuntimeClassList{} },
+		Default:           rules.SetRuntimeClassDefaults,
+		Validate:          rules.ValidateRuntimeClass,
+		ValidateUpdate:    rules.ValidateRuntimeClassUpdate,
+		Warnings:          rules.RuntimeClassWarnings,
 		ConditionalUpdate: true,
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),

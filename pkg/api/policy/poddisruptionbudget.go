@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/policy"
 )
 
 func podDisruptionBudget() apidef.Definition {
@@ -19,6 +20,9 @@ func podDisruptionBudget() apidef.Definition {
 			ShortNames: []string{"pdb"},
 		},
 		NewList:           func() runtime.Object { return &policyv1.PodDisruptionBudgetList{} },
+		Validate:          rules.ValidatePodDisruptionBudget,
+		ValidateUpdate:    rules.ValidatePodDisruptionBudgetUpdate,
+		ValidateStatus:    rules.ValidatePodDisruptionBudgetStatusUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(b object) *policyv1.PodDisruptionBudgetSpec { return &b.Spec }),
 		Status:            apidef.Field(func(b object) *policyv1.PodDisruptionBudgetStatus { return &b.Status }),

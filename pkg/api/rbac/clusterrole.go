@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/rbac"
 )
 
 func clusterRole() apidef.Definition {
@@ -18,6 +19,8 @@ func clusterRole() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:        func() runtime.Object { return &rbacv1.ClusterRoleList{} },
+		Validate:       rules.ValidateClusterRole,
+		ValidateUpdate: rules.ValidateClusterRoleUpdate,
 		CreateOnUpdate: true,
 		Columns:        columns.Plain[object](),
 	}).Define()

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/rbac"
 )
 
 func clusterRoleBinding() apidef.Definition {
@@ -17,6 +18,9 @@ func clusterRoleBinding() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:        func() runtime.Object { return &rbacv1.ClusterRoleBindingList{} },
+		Default:        rules.SetClusterRoleBindingDefaults,
+		Validate:       rules.ValidateClusterRoleBinding,
+		ValidateUpdate: rules.ValidateClusterRoleBindingUpdate,
 		CreateOnUpdate: true,
 		Columns: bindingColumns(
 			func(b object) rbacv1.RoleRef { return b.RoleRef },

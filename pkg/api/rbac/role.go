@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/rbac"
 )
 
 func role() apidef.Definition {
@@ -17,6 +18,8 @@ func role() apidef.Definition {
 			Singular: "role",
 		},
 		NewList:        func() runtime.Object { return &rbacv1.RoleList{} },
+		Validate:       rules.ValidateRole,
+		ValidateUpdate: rules.ValidateRoleUpdate,
 		CreateOnUpdate: true,
 		Columns:        columns.Plain[object](),
 	}).Define()

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/rbac"
 )
 
 func roleBinding() apidef.Definition {
@@ -16,6 +17,9 @@ func roleBinding() apidef.Definition {
 			Singular: "rolebinding",
 		},
 		NewList:        func() runtime.Object { return &rbacv1.RoleBindingList{} },
+		Default:        rules.SetRoleBindingDefaults,
+		Validate:       rules.ValidateRoleBinding,
+		ValidateUpdate: rules.ValidateRoleBindingUpdate,
 		CreateOnUpdate: true,
 		Columns: bindingColumns(
 			func(b object) rbacv1.RoleRef { return b.RoleRef },

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/resource"
 )
 
 func deviceClass() apidef.Definition {
@@ -16,9 +17,11 @@ func deviceClass() apidef.Definition {
 			Singular:      "deviceclass",
 			ClusterScoped: true,
 		},
-		NewList:       func() runtime.Object { return &resourcev1.DeviceClassList{} },
-		ReturnDeleted: true,
-		Spec:          apidef.Field(func(c object) *resourcev1.DeviceClassSpec { return &c.Spec }),
-		Columns:       []apidef.Column[object]{apidef.Name[object](), apidef.Age[object]()},
+		NewList:        func() runtime.Object { return &resourcev1.DeviceClassList{} },
+		Validate:       rules.ValidateDeviceClass,
+		ValidateUpdate: rules.ValidateDeviceClassUpdate,
+		ReturnDeleted:  true,
+		Spec:           apidef.Field(func(c object) *resourcev1.DeviceClassSpec { return &c.Spec }),
+		Columns:        []apidef.Column[object]{apidef.Name[object](), apidef.Age[object]()},
 	}).Define()
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/resource"
 )
 
 func resourceClaim() apidef.Definition {
@@ -19,12 +20,16 @@ func resourceClaim() apidef.Definition {
 			Plural:   "resourceclaims",
 			Singular: "resourceclaim",
 		},
-		NewList:       func() runtime.Object { return &resourcev1.ResourceClaimList{} },
-		ReturnDeleted: true,
-		Spec:          apidef.Field(func(c object) *resourcev1.ResourceClaimSpec { return &c.Spec }),
-		Uncounted:     true,
-		Status:        apidef.Field(func(c object) *resourcev1.ResourceClaimStatus { return &c.Status }),
-		PrepareStatus: prepareClaimStatus,
+		NewList:        func() runtime.Object { return &resourcev1.ResourceClaimList{} },
+		Default:        rules.SetResourceClaimDefaults,
+		Validate:       rules.ValidateResourceClaim,
+		ValidateUpdate: rules.ValidateResourceClaimUpdate,
+		ValidateStatus: rules.ValidateResourceClaimStatusUpdate,
+		ReturnDeleted:  true,
+		Spec:           apidef.Field(func(c object) *resourcev1.ResourceClaimSpec { return &c.Spec }),
+		Uncounted:      true,
+		Status:         apidef.Field(func(c object) *resourcev1.ResourceClaimStatus { return &c.Status }),
+		PrepareStatus:  prepareClaimStatus,
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "State", Description: "A summary of the current state (allocated, pending, reserved, etc.).",

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/resource"
 )
 
 func resourceClaimTemplate() apidef.Definition {
@@ -15,8 +16,11 @@ func resourceClaimTemplate() apidef.Definition {
 			Plural:   "resourceclaimtemplates",
 			Singular: "resourceclaimtemplate",
 		},
-		NewList:       func() runtime.Object { return &resourcev1.ResourceClaimTemplateList{} },
-		ReturnDeleted: true,
-		Columns:       []apidef.Column[object]{apidef.Name[object](), apidef.Age[object]()},
+		NewList:        func() runtime.Object { return &resourcev1.ResourceClaimTemplateList{} },
+		Default:        rules.SetResourceClaimTemplateDefaults,
+		Validate:       rules.ValidateResourceClaimTemplate,
+		ValidateUpdate: rules.ValidateResourceClaimTemplateUpdate,
+		ReturnDeleted:  true,
+		Columns:        []apidef.Column[object]{apidef.Name[object](), apidef.Age[object]()},
 	}).Define()
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/resource"
 )
 
 func resourceSlice() apidef.Definition {
@@ -19,9 +20,11 @@ func resourceSlice() apidef.Definition {
 			Singular:      "resourceslice",
 			ClusterScoped: true,
 		},
-		NewList:       func() runtime.Object { return &resourcev1.ResourceSliceList{} },
-		ReturnDeleted: true,
-		Spec:          apidef.Field(func(s object) *resourcev1.ResourceSliceSpec { return &s.Spec }),
+		NewList:        func() runtime.Object { return &resourcev1.ResourceSliceList{} },
+		Validate:       rules.ValidateResourceSlice,
+		ValidateUpdate: rules.ValidateResourceSliceUpdate,
+		ReturnDeleted:  true,
+		Spec:           apidef.Field(func(s object) *resourcev1.ResourceSliceSpec { return &s.Spec }),
 		Fields: map[string]func(object) string{
 			resourcev1.ResourceSliceSelectorNodeName: nodeName,
 			resourcev1.ResourceSliceSelectorDriver:   func(s object) string { return s.Spec.Driver },

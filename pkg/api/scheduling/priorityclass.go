@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/scheduling"
 )
 
 func priorityClass() apidef.Definition {
@@ -19,7 +20,10 @@ func priorityClass() apidef.Definition {
 			ShortNames:    []string{"pc"},
 			ClusterScoped: true,
 		},
-		NewList: func() runtime.Object { return &schedulingv1.PriorityClassList{} },
+		NewList:        func() runtime.Object { return &schedulingv1.PriorityClassList{} },
+		Default:        rules.SetPriorityClassDefaults,
+		Validate:       rules.ValidatePriorityClass,
+		ValidateUpdate: rules.ValidatePriorityClassUpdate,
 		// The value never changes, so the generation stays 1.
 		Spec: apidef.Field(func(c object) *int32 { return &c.Value }),
 		Columns: []apidef.Column[object]{

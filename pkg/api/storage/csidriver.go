@@ -8,6 +8,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/storage"
 )
 
 func csiDriver() apidef.Definition {
@@ -20,6 +21,9 @@ func csiDriver() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &storagev1.CSIDriverList{} },
+		Default:           rules.SetCSIDriverDefaults,
+		Validate:          rules.ValidateCSIDriver,
+		ValidateUpdate:    rules.ValidateCSIDriverUpdate,
 		ConditionalUpdate: true,
 		ReturnDeleted:     true,
 		Columns:           driverColumns(),

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/storage"
 )
 
 func csiNode() apidef.Definition {
@@ -17,6 +18,8 @@ func csiNode() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &storagev1.CSINodeList{} },
+		Validate:          rules.ValidateCSINode,
+		ValidateUpdate:    rules.ValidateCSINodeUpdate,
 		ConditionalUpdate: true,
 		ReturnDeleted:     true,
 		Columns: []apidef.Column[object]{

@@ -6,6 +6,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/storage"
 )
 
 func csiStorageCapacity() apidef.Definition {
@@ -17,6 +18,8 @@ func csiStorageCapacity() apidef.Definition {
 			Singular: "csistoragecapacity",
 		},
 		NewList:           func() runtime.Object { return &storagev1.CSIStorageCapacityList{} },
+		Validate:          rules.ValidateCSIStorageCapacity,
+		ValidateUpdate:    rules.ValidateCSIStorageCapacityUpdate,
 		ConditionalUpdate: true,
 		ReturnDeleted:     true,
 		Columns:           columns.Plain[object](),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/storage"
 )
 
 func storageClass() apidef.Definition {
@@ -20,8 +21,12 @@ func storageClass() apidef.Definition {
 			ShortNames:    []string{"sc"},
 			ClusterScoped: true,
 		},
-		NewList:       func() runtime.Object { return &storagev1.StorageClassList{} },
-		ReturnDeleted: true,
+		NewList:        func() runtime.Object { return &storagev1.StorageClassList{} },
+		Default:        rules.SetStorageClassDefaults,
+		Validate:       rules.ValidateStorageClass,
+		ValidateUpdate: rules.ValidateStorageClassUpdate,
+		Warnings:       rules.StorageClassWarnings,
+		ReturnDeleted:  true,
 		Columns: []apidef.Column[object]{
 			nameWithDefault[object]("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"),
 			{Name: "Provisioner", Description: doc["provisioner"], Value: func(c object) any { return c.Provisioner }},

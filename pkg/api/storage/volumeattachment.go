@@ -7,6 +7,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api/columns"
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/storage"
 )
 
 func volumeAttachment() apidef.Definition {
@@ -20,6 +21,9 @@ func volumeAttachment() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &storagev1.VolumeAttachmentList{} },
+		Validate:          rules.ValidateVolumeAttachment,
+		ValidateUpdate:    rules.ValidateVolumeAttachmentUpdate,
+		ValidateStatus:    rules.ValidateVolumeAttachmentStatusUpdate,
 		ConditionalUpdate: true,
 		ReturnDeleted:     true,
 		Spec:              apidef.Field(func(a object) *storagev1.VolumeAttachmentSpec { return &a.Spec }),

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/storage"
 )
 
 func volumeAttributesClass() apidef.Definition {
@@ -17,8 +18,10 @@ func volumeAttributesClass() apidef.Definition {
 			ShortNames:    []string{"vac"},
 			ClusterScoped: true,
 		},
-		NewList:       func() runtime.Object { return &storagev1.VolumeAttributesClassList{} },
-		ReturnDeleted: true,
+		NewList:        func() runtime.Object { return &storagev1.VolumeAttributesClassList{} },
+		Validate:       rules.ValidateVolumeAttributesClass,
+		ValidateUpdate: rules.ValidateVolumeAttributesClassUpdate,
+		ReturnDeleted:  true,
 		Columns: []apidef.Column[object]{
 			nameWithDefault[object]("volumeattributesclass.alpha.kubernetes.io/is-default-class"),
 			{Name: "DriverName", Description: storagev1.VolumeAttributesClass{}.SwaggerDoc()["driverName"],

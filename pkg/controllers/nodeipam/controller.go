@@ -164,7 +164,7 @@ func (r *reconciler) write(ctx context.Context, node *v1.Node, parts []netip.Pre
 		texts = append(texts, part.String())
 	}
 	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": node.UID, "resourceVersion": node.ResourceVersion},
+		"metadata": map[string]any{"uid": node.UID}, // a part once given cannot be changed, so no version is needed
 		"spec":     map[string]any{"podCIDR": texts[0], "podCIDRs": texts},
 	})
 	if err != nil {

@@ -52,12 +52,17 @@ func (n *Node) keepStatus(ctx context.Context) {
 	}
 }
 
-// observe gathers what is known now. With images false the images last reported stand.
-func (n *Node) observe(ctx context.Context, images bool) Observed {
-	o := Observed{
+// given is what the configuration says about the node.
+func (n *Node) given() Observed {
+	return Observed{
 		Addresses: n.cfg.Addresses, Capacity: n.cfg.Capacity, Allocatable: n.cfg.Allocatable,
 		System: n.cfg.System, KubeletPort: n.cfg.KubeletPort,
 	}
+}
+
+// observe gathers what is known now. With images false the images last reported stand.
+func (n *Node) observe(ctx context.Context, images bool) Observed {
+	o := n.given()
 	previous := n.newest()
 	if previous != nil {
 		o.Images = previous.Status.Images

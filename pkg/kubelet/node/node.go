@@ -169,7 +169,9 @@ func (n *Node) Node(context.Context) (*v1.Node, error) {
 	if current := n.newest(); current != nil {
 		return current, nil
 	}
-	return n.initial(Observed{}), nil
+	o := n.given()
+	o.NotReady = []string{"node is not registered yet"}
+	return n.initial(o), nil
 }
 
 // Healthy is nil once the Node is registered.

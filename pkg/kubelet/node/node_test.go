@@ -280,6 +280,10 @@ func TestRegistrationIsRetried(t *testing.T) {
 		if s.node.Healthy() == nil {
 			t.Error("healthy without being registered")
 		}
+		// Before it is registered the node is known as configured.
+		if node, err := s.node.Node(t.Context()); err != nil || node.Status.Capacity.Cpu().Value() != 2 {
+			t.Errorf("node before registration: %+v, %v", node, err)
+		}
 		<-time.After(time.Second)
 		synctest.Wait()
 		if err := s.node.Healthy(); err != nil {

@@ -217,3 +217,8 @@ func (m *Manager) PodResources(pod *v1.Pod) *runtimeapi.LinuxContainerResources 
 func (m *Manager) Remove(ctx context.Context) error {
 	return m.tree.remove(ctx, path.Join(m.cfg.Root, kubepods))
 }
+
+// MakeRoot makes a cgroup to be the root of a kubelet, for whoever runs several kubelets on one machine. It may exist.
+func MakeRoot(cgroups Cgroups, path string) error {
+	return tree{cgroups}.create("/", path)
+}

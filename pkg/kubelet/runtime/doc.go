@@ -6,6 +6,6 @@
 // [Runtime.Watch]). In come pods, volume paths, environment sources and resources; out go CRI requests and
 // podstate.Observed. It never decides whether something should run, and keeps no state of pods.
 //
-// The configuration is shown by the goldens of TestSandboxConfig and TestContainerConfig; the calls by one suite that
-// both the interpreter in fakecri and a real containerd pass (TestRuntimeSuite).
+// The configuration is shown by the goldens of TestRequests; environments by TestEnv; name resolution by TestDNSConfig. The calls
+// are tested against a real containerd by TestContainerd and TestContainerdFeatures of package kubelet.
 package runtime

@@ -116,7 +116,7 @@ func (r *envResolver) fromAll(ctx context.Context, values map[string]string) err
 
 // setEnv leaves out keys that no environment can hold.
 func setEnv(values map[string]string, name, value string) {
-	if len(validation.IsEnvVarName(name)) == 0 {
+	if len(validation.IsRelaxedEnvVarName(name)) == 0 {
 		values[name] = value
 	}
 }

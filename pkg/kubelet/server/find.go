@@ -87,26 +87,6 @@ func bareID(id string) string {
 	return id
 }
 
-// hasContainer says whether the spec has the container.
-func hasContainer(pod *v1.Pod, name string) bool {
-	for i := range pod.Spec.Containers {
-		if pod.Spec.Containers[i].Name == name {
-			return true
-		}
-	}
-	for i := range pod.Spec.InitContainers {
-		if pod.Spec.InitContainers[i].Name == name {
-			return true
-		}
-	}
-	for i := range pod.Spec.EphemeralContainers {
-		if pod.Spec.EphemeralContainers[i].Name == name {
-			return true
-		}
-	}
-	return false
-}
-
 // writeError answers with the code that an API error carries, otherwise with the given one.
 func writeError(w http.ResponseWriter, err error, code int) {
 	if status, ok := err.(apierrors.APIStatus); ok {

@@ -14,6 +14,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/cri-client/pkg/logs"
 	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/pods"
 )
 
 // serveLogs answers with the log of a container, and follows it if asked to.
@@ -29,7 +31,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.PathValue("container")
-	if !hasContainer(pod, name) {
+	if pods.Container(pod, name) == nil {
 		http.Error(w, fmt.Sprintf("container %q not found in pod %q", name, pod.Name), http.StatusNotFound)
 		return
 	}

@@ -88,6 +88,7 @@ func (s *streams) track(conn net.Conn, state http.ConnState) {
 		return
 	}
 	s.open[conn] = struct{}{}
+	startStream(conn)
 }
 
 // drop forgets the connection of a handler that ended; most were never taken over.

@@ -70,6 +70,8 @@ type Config struct {
 	PodLogs, RootDir string
 	// Log is the directory served at /logs/, /var/log when empty.
 	Log string
+	// IdleTimeout ends streams on which nothing moves, 4 h when 0.
+	IdleTimeout time.Duration
 	// Started is when the node's machine or kubelet came up, for statistics; now when zero.
 	Started time.Time
 }
@@ -89,6 +91,9 @@ func New(cfg Config) (*Server, error) {
 	defaultTo(&cfg.PodLogs, "/var/log/pods")
 	defaultTo(&cfg.RootDir, "/var/lib/kubelet")
 	defaultTo(&cfg.Log, "/var/log")
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = 4 * time.Hour
+	}
 	if cfg.Started.IsZero() {
 		cfg.Started = time.Now()
 	}
@@ -126,7 +131,8 @@ func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		failed <- serve(ctx, &http.Server{Handler: s.handler, TLSConfig: s.cfg.TLS, IdleTimeout: 90 * time.Second}, s.cfg.Listener)
+		failed <- serve(ctx, &http.Server{Handler: s.handler, TLSConfig: s.cfg.TLS, IdleTimeout: 90 * time.Second},
+			idleListener{s.cfg.Listener, s.cfg.IdleTimeout})
 		cancel()
 	})
 	if s.cfg.Healthz != nil {

@@ -117,3 +117,10 @@ func answer(w http.ResponseWriter, good bool, body map[string]any) {
 	// A client that has gone away is nobody's error.
 	_ = json.NewEncoder(w).Encode(body)
 }
+
+// Idle says whether everything queued is in the kernel.
+func (p *Proxier) Idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queuedSince.IsZero() && p.takenSince.IsZero() && !p.lastWrite.IsZero()
+}

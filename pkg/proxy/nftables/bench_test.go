@@ -104,3 +104,19 @@ func apply(b *testing.B, table *Table, changes Changes) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkCheck measures comparing the kernel with what was committed.
+func BenchmarkCheck(b *testing.B) {
+	for _, services := range []int{1000, 10000} {
+		for _, deep := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d/deep-%v", services, deep), func(b *testing.B) {
+				table := benchTable(b, services)
+				for b.Loop() {
+					if damage, err := table.Check(b.Context(), deep); damage != "" || err != nil {
+						b.Fatal(damage, err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -12,16 +12,20 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// elementsPerMessage bounds one message: the length of a list of elements is a 16-bit
-// number, and one element takes at most 92 bytes.
-const elementsPerMessage = 500
+const (
+	// elementsPerMessage bounds one message: the length of a list of elements is a
+	// 16-bit number, and one element takes less than 100 bytes.
+	elementsPerMessage = 500
+	// elementsPerBatch bounds one transaction, which has to fit in a socket buffer.
+	elementsPerBatch = 1000
+)
 
 // changeElements writes the elements of a plan by netlink, without nft: a change of a
 // Service takes a tenth of a millisecond instead of three, and one that deletes not the
 // further ten that nft needs to end, because the kernel makes a closed socket wait for
 // the memory of deleted elements.
 func changeElements(family corev1.IPFamily, socket *netfilterSocket, p *plan) error {
-	var bodies []batchMessage
+	var changes []batchMessage
 	for _, change := range []struct {
 		kind     int
 		elements []element
@@ -36,20 +40,20 @@ func changeElements(family corev1.IPFamily, socket *netfilterSocket, p *plan) er
 			if err != nil {
 				return err
 			}
-			bodies = append(bodies, batchMessage{kind: change.kind, body: body})
+			changes = append(changes, batchMessage{kind: change.kind, body: body})
 			rest = rest[n:]
 		}
 	}
-	if err := socket.send(nfFamily(family), bodies); err != nil {
+	if err := socket.send(nfFamily(family), changes); err != nil {
 		return fmt.Errorf("change elements: %w", err)
 	}
 	return nil
 }
 
-// direct says whether changeElements can write a plan: it makes no sets and rules, and
-// all its elements have plain keys.
+// direct says whether changeElements can write a plan: it makes no sets and rules, is
+// not too large, and all its elements have plain keys.
 func (p *plan) direct() bool {
-	if len(p.newCounts)+len(p.newTimeouts) > 0 {
+	if len(p.newCounts)+len(p.newTimeouts) > 0 || len(p.remove)+len(p.add) > elementsPerBatch {
 		return false
 	}
 	for _, list := range [][]element{p.remove, p.add} {

@@ -44,6 +44,7 @@ func newWorld(t *testing.T, family corev1.IPFamily, options Options) *world {
 		t.Fatal(err)
 	}
 	w.table = table
+	t.Cleanup(table.Close)
 	t.Cleanup(func() {
 		if err := Cleanup(context.Background()); err != nil {
 			t.Error(err)
@@ -99,6 +100,15 @@ func (w *world) apply(t *testing.T, ports ...*model.ServicePort) {
 	if err := w.table.Apply(t.Context(), changes); err != nil {
 		t.Fatal(err)
 	}
+	w.check(t)
+}
+
+// check compares the kernel's elements with the committed ones.
+func (w *world) check(t *testing.T) {
+	t.Helper()
+	if damage, err := w.table.Check(t.Context(), true); damage != "" || err != nil {
+		t.Errorf("kernel differs: %q, error %v", damage, err)
+	}
 }
 
 func (w *world) remove(t *testing.T, port *model.ServicePort) {
@@ -141,13 +151,13 @@ func TestKernelClusterIP(t *testing.T) {
 		// Others come from the node, or the answer would take another way.
 		gateway := netnstest.Gateways()[w.index].String()
 		expect(t, "from outside", w.Outside.Ask(t, "tcp", w.front(80)), "pod-b "+gateway)
-		expect(t, "from node", netnstest.Ask("tcp", w.front(80), 0), "pod-b "+gateway)
+		expect(t, "from node", netnstest.Ask("tcp", w.front(80)), "pod-b "+gateway)
 		// A pod that is given its own connection comes from the node.
 		expect(t, "hairpin", w.Pods[1].Ask(t, "tcp", w.front(80)), "pod-b "+gateway)
 		// Ports that no Service has.
 		expect(t, "other port from pod", w.Pods[0].Ask(t, "tcp", w.front(81)), "refused")
 		expect(t, "other port from outside", w.Outside.Ask(t, "tcp", w.front(81)), "refused")
-		expect(t, "other port from node", netnstest.Ask("tcp", w.front(81), 0), "refused")
+		expect(t, "other port from node", netnstest.Ask("tcp", w.front(81)), "refused")
 		expect(t, "other protocol", w.Pods[0].Ask(t, "udp", w.front(80)), "refused")
 	})
 }
@@ -170,7 +180,7 @@ func TestKernelEndpointsComeAndGo(t *testing.T) {
 	service := w.service("web", corev1.ProtocolTCP)
 	w.apply(t, service)
 	expect(t, "no endpoints, from pod", w.Pods[0].Ask(t, "tcp", w.front(80)), "refused")
-	expect(t, "no endpoints, from node", netnstest.Ask("tcp", w.front(80), 0), "refused")
+	expect(t, "no endpoints, from node", netnstest.Ask("tcp", w.front(80)), "refused")
 	for i, want := range []string{"pod-a", "pod-b", "pod-a"} {
 		w.apply(t, w.service("web", corev1.ProtocolTCP, w.pod(i%2)))
 		expect(t, "after change", netnstest.Who(w.Outside.Ask(t, "tcp", w.front(80))), want)
@@ -178,12 +188,10 @@ func TestKernelEndpointsComeAndGo(t *testing.T) {
 	w.apply(t, w.service("web", corev1.ProtocolTCP))
 	expect(t, "endpoints gone", w.Outside.Ask(t, "tcp", w.front(80)), "refused")
 	w.remove(t, service)
-	if damage, err := w.table.Check(t.Context(), true); damage != "" || err != nil {
-		t.Errorf("after removal: damage %q, error %v", damage, err)
-	}
+	w.check(t)
 	// The address belongs to nobody now; the packet leaves by the default route and
 	// the machine outside does not forward it.
-	if answer := w.Pods[0].Ask(t, "tcp", w.front(80)); answer == "refused" {
+	if answer := w.Pods[0].AskBriefly(t, "tcp", w.front(80)); answer == "refused" {
 		t.Errorf("removed Service still refuses connections")
 	}
 }
@@ -196,7 +204,7 @@ func TestKernelNodePort(t *testing.T) {
 		expect(t, "from outside", w.Outside.Ask(t, "tcp", w.nodeFront(30080)), "pod-a "+gateway)
 		expect(t, "from pod", w.Pods[1].Ask(t, "tcp", w.nodeFront(30080)), "pod-a "+gateway)
 		expect(t, "from itself", w.Pods[0].Ask(t, "tcp", w.nodeFront(30080)), "pod-a "+gateway)
-		expect(t, "from node", netnstest.Ask("tcp", w.nodeFront(30080), 0), "pod-a "+gateway)
+		expect(t, "from node", netnstest.Ask("tcp", w.nodeFront(30080)), "pod-a "+gateway)
 		w.apply(t, w.nodePort(w.service("web", corev1.ProtocolTCP), 30080, model.AnyEndpoint))
 		expect(t, "without endpoints", w.Outside.Ask(t, "tcp", w.nodeFront(30080)), "refused")
 	})
@@ -212,18 +220,18 @@ func TestKernelLocalPolicy(t *testing.T) {
 		for range 8 {
 			expect(t, "from outside", w.Outside.Ask(t, "tcp", w.nodeFront(30080)), "pod-b "+w.addr(w.Outside))
 		}
-		expect(t, "from node", netnstest.Ask("tcp", w.nodeFront(30080), 0), "pod-a "+gateway, "pod-b "+gateway)
+		expect(t, "from node", netnstest.Ask("tcp", w.nodeFront(30080)), "pod-a "+gateway, "pod-b "+gateway)
 
 		nothingLocal := w.nodePort(w.service("web", corev1.ProtocolTCP, w.pod(0)), 30080, model.LocalForOutsiders)
 		w.apply(t, nothingLocal)
-		expect(t, "from outside, nothing local", w.Outside.Ask(t, "tcp", w.nodeFront(30080)), "silent")
+		expect(t, "from outside, nothing local", w.Outside.AskBriefly(t, "tcp", w.nodeFront(30080)), "silent")
 		expect(t, "from pod, nothing local", w.Pods[1].Ask(t, "tcp", w.nodeFront(30080)), "pod-a "+w.addr(w.Pods[1]))
-		expect(t, "from node, nothing local", netnstest.Ask("tcp", w.nodeFront(30080), 0), "pod-a "+gateway)
+		expect(t, "from node, nothing local", netnstest.Ask("tcp", w.nodeFront(30080)), "pod-a "+gateway)
 
 		internal := w.service("web", corev1.ProtocolTCP, w.pod(0))
 		internal.Exposures[0].Scope = model.LocalEndpoint
 		w.apply(t, internal)
-		expect(t, "internal, nothing local", w.Pods[1].Ask(t, "tcp", w.front(80)), "silent")
+		expect(t, "internal, nothing local", w.Pods[1].AskBriefly(t, "tcp", w.front(80)), "silent")
 		internal = w.service("web", corev1.ProtocolTCP, w.pod(0), w.pod(1))
 		internal.Exposures[0].Scope, internal.Local = model.LocalEndpoint, []netip.AddrPort{w.pod(0)}
 		w.apply(t, internal)
@@ -234,17 +242,22 @@ func TestKernelLocalPolicy(t *testing.T) {
 func TestKernelSourceRanges(t *testing.T) {
 	both(t, func(t *testing.T, family corev1.IPFamily) {
 		w := newWorld(t, family, byPrefix)
-		service := w.service("web", corev1.ProtocolTCP, w.pod(0))
-		outer := w.Outside.Addrs[w.index]
-		exposure := model.Exposure{
-			Front: model.Front{Addr: w.otherIP, Protocol: corev1.ProtocolTCP, Port: 80}, Scope: model.AnyEndpoint,
-			SourceRanges: []netip.Prefix{outer.Masked()},
+		service := func(ranges ...netip.Prefix) *model.ServicePort {
+			port := w.service("web", corev1.ProtocolTCP, w.pod(0))
+			port.Exposures = append(port.Exposures, model.Exposure{
+				Front: model.Front{Addr: w.otherIP, Protocol: corev1.ProtocolTCP, Port: 80}, Scope: model.AnyEndpoint, SourceRanges: ranges,
+			})
+			return port
 		}
-		service.Exposures = append(service.Exposures, exposure)
-		w.apply(t, service)
+		outer, pods := w.Outside.Addrs[w.index].Masked(), w.Pods[1].Addrs[w.index].Masked()
 		target := netip.AddrPortFrom(w.otherIP, 80)
+		w.apply(t, service(outer))
 		expect(t, "client in range", netnstest.Who(w.Outside.Ask(t, "tcp", target)), "pod-a")
-		expect(t, "client not in range", w.Pods[1].Ask(t, "tcp", target), "silent")
+		expect(t, "client not in range", w.Pods[1].AskBriefly(t, "tcp", target), "silent")
+		w.apply(t, service(outer, pods))
+		expect(t, "client in the second range", netnstest.Who(w.Pods[1].Ask(t, "tcp", target)), "pod-a")
+		w.apply(t, service(pods))
+		expect(t, "client in the range that went", w.Outside.AskBriefly(t, "tcp", target), "silent")
 	})
 }
 
@@ -277,6 +290,7 @@ func TestKernelAffinity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer restarted.Close()
 		if err := restarted.Resync(t.Context(), []model.ServicePort{*service(gone, stays)}); err != nil {
 			t.Fatal(err)
 		}
@@ -323,7 +337,7 @@ func TestKernelUDP(t *testing.T) {
 		w.apply(t, w.service("dns", corev1.ProtocolUDP, w.pod(0)))
 		expect(t, "from pod", w.Pods[1].Ask(t, "udp", w.front(80)), "pod-a "+w.addr(w.Pods[1]))
 		expect(t, "hairpin", netnstest.Who(w.Pods[0].Ask(t, "udp", w.front(80))), "pod-a")
-		expect(t, "from node", netnstest.Who(netnstest.Ask("udp", w.front(80), 0)), "pod-a")
+		expect(t, "from node", netnstest.Who(netnstest.Ask("udp", w.front(80))), "pod-a")
 		w.apply(t, w.service("dns", corev1.ProtocolUDP))
 		expect(t, "no endpoints", w.Pods[1].Ask(t, "udp", w.front(80)), "refused")
 	})
@@ -340,7 +354,7 @@ func TestKernelDetectLocal(t *testing.T) {
 			w.apply(t, w.service("web", corev1.ProtocolTCP, w.pod(1)))
 			expect(t, "from pod", w.Pods[0].Ask(t, "tcp", w.front(80)), "pod-b "+w.addr(w.Pods[0]))
 			expect(t, "from outside", w.Outside.Ask(t, "tcp", w.front(80)), "pod-b "+gateway)
-			expect(t, "from node", netnstest.Ask("tcp", w.front(80), 0), "pod-b "+gateway)
+			expect(t, "from node", netnstest.Ask("tcp", w.front(80)), "pod-b "+gateway)
 		})
 	}
 	t.Run("masquerade all", func(t *testing.T) {

@@ -45,49 +45,98 @@ func number(kind int, value uint32) *nl.RtAttr {
 
 func bigEndian64(value uint64) []byte { return binary.BigEndian.AppendUint64(nil, value) }
 
-// sendBatch sends messages of one kind as one transaction and waits until the kernel
-// has accepted each of them.
-func sendBatch(family uint8, kind int, bodies [][]byte) error {
+// batchMessage is one change within a transaction.
+type batchMessage struct {
+	// kind is NFT_MSG_NEWRULE or the like.
+	kind int
+	body []byte
+}
+
+// netfilterSocket sends transactions to nftables. It stays open, because the kernel
+// makes who closes such a socket wait until the memory of what it deleted is free. The
+// zero value is ready to use; it is not safe for concurrent use.
+type netfilterSocket struct {
+	open     bool
+	fd       int
+	sequence uint32
+	buffer   []byte
+}
+
+// send makes all changes in one transaction, or none, and waits for the kernel's answer.
+func (s *netfilterSocket) send(family uint8, changes []batchMessage) (err error) {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := s.connect(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			// Further answers may be waiting in it.
+			s.close()
+		}
+	}()
+	s.sequence++
+	batch := message(unix.NFNL_MSG_BATCH_BEGIN, unix.NLM_F_REQUEST, s.sequence, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil)
+	for _, change := range changes {
+		flags := unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_APPEND
+		if change.kind == unix.NFT_MSG_DELSETELEM {
+			flags = unix.NLM_F_REQUEST | unix.NLM_F_ACK
+		}
+		batch = append(batch, message(unix.NFNL_SUBSYS_NFTABLES<<8|change.kind, flags, s.sequence, family, 0, change.body)...)
+	}
+	batch = append(batch, message(unix.NFNL_MSG_BATCH_END, unix.NLM_F_REQUEST, s.sequence, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil)...)
+	if err := unix.Sendto(s.fd, batch, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("send to netfilter: %w", err)
+	}
+	return s.receive(len(changes))
+}
+
+func (s *netfilterSocket) connect() error {
+	if s.open {
+		return nil
+	}
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return fmt.Errorf("open netlink socket: %w", err)
 	}
-	defer func() { _ = unix.Close(fd) }()
-	batch := message(unix.NFNL_MSG_BATCH_BEGIN, unix.NLM_F_REQUEST, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil)
-	for i, body := range bodies {
-		flags := unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_APPEND
-		batch = append(batch, message(unix.NFNL_SUBSYS_NFTABLES<<8|kind, flags, i+1, family, 0, body)...)
-	}
-	batch = append(batch, message(unix.NFNL_MSG_BATCH_END, unix.NLM_F_REQUEST, len(bodies)+1,
-		unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil)...)
-	if err := unix.Sendto(fd, batch, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("send to netfilter: %w", err)
-	}
-	return receiveAcks(fd, len(bodies))
-}
-
-// receiveAcks waits for a number of acknowledgements. The kernel answers before the
-// send returns, so reading does not block but for a kernel that forgot to answer.
-func receiveAcks(fd, wanted int) error {
+	s.fd, s.open = fd, true
+	// The kernel answers before send returns, so reading only waits for a kernel that
+	// forgot to answer.
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}); err != nil {
+		s.close()
 		return fmt.Errorf("set receive timeout: %w", err)
 	}
-	buffer := make([]byte, unix.Getpagesize()*8)
+	return nil
+}
+
+func (s *netfilterSocket) close() {
+	if s.open {
+		s.open = false
+		_ = unix.Close(s.fd)
+	}
+}
+
+// receive waits for a number of acknowledgements.
+func (s *netfilterSocket) receive(wanted int) error {
+	if s.buffer == nil {
+		s.buffer = make([]byte, 1<<15)
+	}
 	for wanted > 0 {
-		n, _, err := unix.Recvfrom(fd, buffer, 0)
+		n, _, err := unix.Recvfrom(s.fd, s.buffer, 0)
 		if err != nil {
 			return fmt.Errorf("receive from netfilter: %w", err)
 		}
-		messages, err := syscall.ParseNetlinkMessage(buffer[:n])
+		messages, err := syscall.ParseNetlinkMessage(s.buffer[:n])
 		if err != nil {
 			return fmt.Errorf("read answer of netfilter: %w", err)
 		}
 		for _, m := range messages {
-			if m.Header.Type != unix.NLMSG_ERROR || len(m.Data) < 4 {
+			if m.Header.Type != unix.NLMSG_ERROR || m.Header.Seq != s.sequence || len(m.Data) < 4 {
 				continue
 			}
 			if code := int32(binary.NativeEndian.Uint32(m.Data)); code != 0 {
-				return syscall.Errno(-code)
+				return fmt.Errorf("netfilter refused: %w", syscall.Errno(-code))
 			}
 			wanted--
 		}
@@ -96,13 +145,13 @@ func receiveAcks(fd, wanted int) error {
 }
 
 // message is one netlink message to netfilter.
-func message(kind, flags, sequence int, family uint8, resource uint16, body []byte) []byte {
+func message(kind, flags int, sequence uint32, family uint8, resource uint16, body []byte) []byte {
 	length := unix.NLMSG_HDRLEN + nfgenmsgLen + len(body)
 	m := make([]byte, 0, length)
 	m = binary.NativeEndian.AppendUint32(m, uint32(length))
 	m = binary.NativeEndian.AppendUint16(m, uint16(kind))
 	m = binary.NativeEndian.AppendUint16(m, uint16(flags))
-	m = binary.NativeEndian.AppendUint32(m, uint32(sequence))
+	m = binary.NativeEndian.AppendUint32(m, sequence)
 	m = binary.NativeEndian.AppendUint32(m, 0)
 	m = append(m, family, unix.NFNETLINK_V0)
 	m = binary.BigEndian.AppendUint16(m, resource)

@@ -87,7 +87,7 @@ func newStage(family corev1.IPFamily) *stage {
 }
 
 func (s *stage) setOptions(options Options) {
-	s.table = &Table{family: s.family, options: options, nft: s.fake, remember6: func([]time.Duration) error { return nil }}
+	s.table = &Table{family: s.family, options: options, nft: s.fake}
 }
 
 func (s *stage) play(t *testing.T, commands string) (string, error) {

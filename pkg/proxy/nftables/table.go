@@ -7,9 +7,9 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/proa-sh/proa/pkg/proxy/model"
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/knftables"
@@ -20,8 +20,10 @@ type Table struct {
 	family  corev1.IPFamily
 	options Options
 	nft     knftables.Interface
-	// remember6 adds what nft cannot, for IPv6 only; see addRememberRules6.
-	remember6 func([]time.Duration) error
+	// socket is for what nft cannot do (addRememberRules6) and for what it does
+	// slowly (changeElements). Nil in tests without a kernel: then nft does all but
+	// the first. Guarded by mu.
+	socket *netfilterSocket
 
 	mu sync.Mutex
 	// committed is nil as long as the kernel's state is not known: before the first
@@ -33,18 +35,20 @@ type Table struct {
 // New returns the table of a family without touching the kernel's. The nft binary
 // must be there and the process allowed to use it in its network namespace.
 func New(family corev1.IPFamily, options Options) (*Table, error) {
-	nft, err := knftables.New(nftFamily(family), TableName)
+	// By netlink it lists names without reading all elements first, as nft does.
+	nft, err := knftables.New(nftFamily(family), TableName, knftables.UseNetlink)
 	if err != nil {
 		return nil, fmt.Errorf("use nftables for %s: %w", family, err)
 	}
-	return &Table{family: family, options: options, nft: nft, remember6: addRememberRules6}, nil
+	return &Table{family: family, options: options, nft: nft, socket: &netfilterSocket{}}, nil
 }
 
 // ErrUnknownState says that the difference to the kernel's state is not known, so
 // that Resync has to come first.
 var ErrUnknownState = errors.New("state of the nftables table is not known")
 
-// Apply writes changes to the kernel in one transaction. After an error the kernel
+// Apply writes changes to the kernel in one transaction, and keeps them: the caller must
+// not change them any more. After an error the kernel
 // has what it had, and everything has to be written by Resync.
 func (t *Table) Apply(ctx context.Context, changes Changes) error {
 	t.mu.Lock()
@@ -54,11 +58,10 @@ func (t *Table) Apply(ctx context.Context, changes Changes) error {
 	}
 	p := planChanges(t.committed, changes)
 	if !p.empty() {
-		tx := t.nft.NewTransaction()
-		t.write(tx, p)
-		if err := t.run(ctx, tx, p); err != nil {
+		if err := t.change(ctx, p); err != nil {
 			t.committed = nil
-			return fmt.Errorf("change nftables table %s of %s (%d operations): %w", TableName, t.family, tx.NumOperations(), err)
+			return fmt.Errorf("change nftables table %s of %s (%d elements added, %d removed): %w",
+				TableName, t.family, len(p.add), len(p.remove), err)
 		}
 		klog.FromContext(ctx).V(4).Info("Changed nftables table", "family", t.family, "ports", len(p.ports),
 			"added", len(p.add), "removed", len(p.remove))
@@ -70,6 +73,16 @@ func (t *Table) Apply(ctx context.Context, changes Changes) error {
 		return err
 	}
 	return nil
+}
+
+// change writes the difference to what the kernel has.
+func (t *Table) change(ctx context.Context, p *plan) error {
+	if t.socket != nil && p.direct() {
+		return changeElements(t.family, t.socket, p)
+	}
+	tx := t.nft.NewTransaction()
+	t.write(tx, p)
+	return t.run(ctx, tx, p)
 }
 
 // Resync writes everything in one transaction, whatever was there. Clients keep
@@ -119,8 +132,8 @@ func (t *Table) run(ctx context.Context, tx *knftables.Transaction, p *plan) err
 	if err := t.nft.Run(ctx, tx); err != nil {
 		return err
 	}
-	if t.family == corev1.IPv6Protocol && len(p.newTimeouts) > 0 {
-		return t.remember6(p.newTimeouts)
+	if t.family == corev1.IPv6Protocol && len(p.newTimeouts) > 0 && t.socket != nil {
+		return addRememberRules6(t.socket, p.newTimeouts)
 	}
 	return nil
 }
@@ -130,7 +143,7 @@ func (t *Table) run(ctx context.Context, tx *knftables.Transaction, p *plan) err
 func (t *Table) emptied(ctx context.Context) (*knftables.Transaction, error) {
 	tx := t.nft.NewTransaction()
 	existing, err := t.nft.ListAll(ctx)
-	if knftables.IsNotFound(err) {
+	if isMissing(err) {
 		return tx, nil
 	}
 	if err != nil {
@@ -152,6 +165,9 @@ func (t *Table) emptied(ctx context.Context) (*knftables.Transaction, error) {
 	}
 	return tx, nil
 }
+
+// isMissing says whether an error of listing means that there is no table.
+func isMissing(err error) bool { return knftables.IsNotFound(err) || errors.Is(err, unix.ENOENT) }
 
 func onDemand(set string) bool {
 	return strings.HasPrefix(set, affinityPrefix) || strings.Contains(set, countInfix)
@@ -257,4 +273,13 @@ func (t *Table) Distrust() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.committed = nil
+}
+
+// Close frees what the Table holds in the process. The kernel's table stays.
+func (t *Table) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.socket != nil {
+		t.socket.close()
+	}
 }

@@ -4,5 +4,5 @@
 // In comes a file or an object, out goes the same kind with every field set. The published v1 type is the only form
 // there is. The package makes no plugin and knows none but by name.
 //
-// Tests: TestDefault, TestLoad (files and their faults), TestSettings (default, MultiPoint and per-point plugin sets).
+// Tests: TestDefault, TestLoad (files and their faults), TestArgs, TestSettings (default, MultiPoint and per-point plugin sets).
 package config

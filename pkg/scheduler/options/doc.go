@@ -1,6 +1,6 @@
 // Package options is the command line of kube-scheduler: flags with upstream's names and defaults, and the configuration
 // file, made into a running scheduler.
 //
-// In come flags. Run builds clients and informers, waits for leadership if asked to, and runs the scheduler. Serving
-// health and metrics is left to the binary, which asks Healthy. Tests: TestFlags, TestValidate, TestConfiguration.
+// In come flags. Run builds clients and informers, serves health and metrics, waits for leadership if asked to, and runs
+// the scheduler. Tests: TestFlags, TestValidate, TestConfiguration, TestWriteConfig.
 package options

@@ -12,6 +12,6 @@
 // FindNode and what it calls belong to the one goroutine that runs cycles; they use scratch memory of the Profile. The
 // points after it may run concurrently for many pods.
 //
-// Tests: TestFindNode, TestExtensionPoints (order and meaning of answers), TestFitErrorMessage, TestWaitingPods,
-// TestCycleState.
+// Tests: TestFindNode (decisions and their reasons), TestNominatedPods, TestExtensionPoints (order and meaning of
+// answers), TestWaitingPods, TestCycleState.
 package profile

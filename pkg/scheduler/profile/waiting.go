@@ -64,17 +64,20 @@ func (w *Waiting) wait(ctx context.Context, uid types.UID) *framework.Status {
 		defer w.mu.Unlock()
 		delete(w.permit, uid)
 	}()
-	plugin, timeout := p.shortest()
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case status := <-p.done:
-		return status
-	case <-timer.C:
-		p.Reject(plugin, fmt.Sprintf("timeout of %v waiting at Permit", timeout))
-		return <-p.done
-	case <-ctx.Done():
-		return framework.AsStatus(fmt.Errorf("wait at Permit: %w", context.Cause(ctx)))
+	start := time.Now()
+	for {
+		plugin, timeout := p.shortest()
+		timer := time.NewTimer(time.Until(start.Add(timeout)))
+		select {
+		case status := <-p.done:
+			timer.Stop()
+			return status
+		case <-timer.C:
+			p.expire(plugin, timeout)
+		case <-ctx.Done():
+			timer.Stop()
+			return framework.AsStatus(fmt.Errorf("wait at Permit: %w", context.Cause(ctx)))
+		}
 	}
 }
 
@@ -99,6 +102,16 @@ func (p *waitingPod) shortest() (plugin string, timeout time.Duration) {
 		}
 	}
 	return plugin, timeout
+}
+
+// expire turns the pod down if the plugin has still not allowed it.
+func (p *waitingPod) expire(plugin string, timeout time.Duration) {
+	p.mu.Lock()
+	_, pending := p.pending[plugin]
+	p.mu.Unlock()
+	if pending {
+		p.Reject(plugin, fmt.Sprintf("timeout of %v waiting at Permit", timeout))
+	}
 }
 
 // GetPod is the pod that waits.

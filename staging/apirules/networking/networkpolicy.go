@@ -1,7 +1,6 @@
 package networking
 
 import (
-
 	v1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -197,4 +196,3 @@ func NetworkPolicyWarnings(newP, _ *networkingv1.NetworkPolicy) []string {
 	}
 	return out
 }
-

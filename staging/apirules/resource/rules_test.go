@@ -55,44 +55,44 @@ func TestClaim(t *testing.T) {
 	exactly := func(c *claim) *resourcev1.ExactDeviceRequest { return c.Spec.Devices.Requests[0].Exactly }
 	const requests = "spec.devices.requests"
 	rulestest.Cases(t, validClaim, ValidateResourceClaim, []rulestest.Case[claim]{
-		{"no name", func(c *claim) { c.Name = "" }, []string{rulestest.Required("metadata.name")}},
-		{"request without a name", func(c *claim) {
+		{Name: "no name", Change: func(c *claim) { c.Name = "" }, Want: []string{rulestest.Required("metadata.name")}},
+		{Name: "request without a name", Change: func(c *claim) {
 			c.Spec.Devices.Requests = append(c.Spec.Devices.Requests, resourcev1.DeviceRequest{Exactly: exactly(c)})
 		},
-			[]string{rulestest.Required(requests + "[2].name")}},
-		{"same name", func(c *claim) { c.Spec.Devices.Requests[1].Name = "gpu"; c.Spec.Devices.Constraints = nil }, []string{rulestest.Duplicate(requests + "[1].name")}},
-		{"nothing requested", func(c *claim) { c.Spec.Devices.Requests[0].Exactly = nil }, []string{rulestest.Required(requests + "[0]")}},
-		{"both requested", func(c *claim) { c.Spec.Devices.Requests[1].Exactly = exactly(c) }, []string{rulestest.Invalid(requests + "[1]")}},
-		{"no class", func(c *claim) { exactly(c).DeviceClassName = "" }, []string{rulestest.Required(requests + "[0].exactly.deviceClassName")}},
-		{"unknown mode", func(c *claim) { exactly(c).AllocationMode = "Some" }, []string{rulestest.NotSupported(requests + "[0].exactly.allocationMode")}},
-		{"count of all", func(c *claim) { exactly(c).AllocationMode = resourcev1.DeviceAllocationModeAll }, []string{rulestest.Invalid(requests + "[0].exactly.count")}},
-		{"negative count", func(c *claim) { exactly(c).Count = -1 }, []string{rulestest.Invalid(requests + "[0].exactly.count")}},
-		{"empty selector", func(c *claim) { exactly(c).Selectors[0].CEL = nil }, []string{rulestest.Required(requests + "[0].exactly.selectors[0].cel")}},
-		{"long expression", func(c *claim) { exactly(c).Selectors[0].CEL.Expression = strings.Repeat("a", 10241) },
-			[]string{rulestest.TooLong(requests + "[0].exactly.selectors[0].cel.expression")}},
-		{"value of an existing key", func(c *claim) {
+			Want: []string{rulestest.Required(requests + "[2].name")}},
+		{Name: "same name", Change: func(c *claim) { c.Spec.Devices.Requests[1].Name = "gpu"; c.Spec.Devices.Constraints = nil }, Want: []string{rulestest.Duplicate(requests + "[1].name")}},
+		{Name: "nothing requested", Change: func(c *claim) { c.Spec.Devices.Requests[0].Exactly = nil }, Want: []string{rulestest.Required(requests + "[0]")}},
+		{Name: "both requested", Change: func(c *claim) { c.Spec.Devices.Requests[1].Exactly = exactly(c) }, Want: []string{rulestest.Invalid(requests + "[1]")}},
+		{Name: "no class", Change: func(c *claim) { exactly(c).DeviceClassName = "" }, Want: []string{rulestest.Required(requests + "[0].exactly.deviceClassName")}},
+		{Name: "unknown mode", Change: func(c *claim) { exactly(c).AllocationMode = "Some" }, Want: []string{rulestest.NotSupported(requests + "[0].exactly.allocationMode")}},
+		{Name: "count of all", Change: func(c *claim) { exactly(c).AllocationMode = resourcev1.DeviceAllocationModeAll }, Want: []string{rulestest.Invalid(requests + "[0].exactly.count")}},
+		{Name: "negative count", Change: func(c *claim) { exactly(c).Count = -1 }, Want: []string{rulestest.Invalid(requests + "[0].exactly.count")}},
+		{Name: "empty selector", Change: func(c *claim) { exactly(c).Selectors[0].CEL = nil }, Want: []string{rulestest.Required(requests + "[0].exactly.selectors[0].cel")}},
+		{Name: "long expression", Change: func(c *claim) { exactly(c).Selectors[0].CEL.Expression = strings.Repeat("a", 10241) },
+			Want: []string{rulestest.TooLong(requests + "[0].exactly.selectors[0].cel.expression")}},
+		{Name: "value of an existing key", Change: func(c *claim) {
 			exactly(c).Tolerations[0] = resourcev1.DeviceToleration{Operator: resourcev1.DeviceTolerationOpExists, Value: "v"}
-		}, []string{rulestest.Invalid(requests + "[0].exactly.tolerations[0].value")}},
-		{"toleration of every key", func(c *claim) { exactly(c).Tolerations[0].Key = "" }, []string{rulestest.Required(requests + "[0].exactly.tolerations[0].key")}},
-		{"too many tolerations", func(c *claim) {
+		}, Want: []string{rulestest.Invalid(requests + "[0].exactly.tolerations[0].value")}},
+		{Name: "toleration of every key", Change: func(c *claim) { exactly(c).Tolerations[0].Key = "" }, Want: []string{rulestest.Required(requests + "[0].exactly.tolerations[0].key")}},
+		{Name: "too many tolerations", Change: func(c *claim) {
 			exactly(c).Tolerations = make([]resourcev1.DeviceToleration, 17)
 			for i := range exactly(c).Tolerations {
 				exactly(c).Tolerations[i].Operator = resourcev1.DeviceTolerationOpExists
 			}
-		}, []string{rulestest.TooMany(requests + "[0].exactly.tolerations")}},
-		{"constraint on nothing", func(c *claim) { c.Spec.Devices.Constraints[0].Requests = []string{"other"} }, []string{rulestest.Invalid("spec.devices.constraints[0].requests[0]")}},
-		{"constraint without a domain", func(c *claim) {
+		}, Want: []string{rulestest.TooMany(requests + "[0].exactly.tolerations")}},
+		{Name: "constraint on nothing", Change: func(c *claim) { c.Spec.Devices.Constraints[0].Requests = []string{"other"} }, Want: []string{rulestest.Invalid("spec.devices.constraints[0].requests[0]")}},
+		{Name: "constraint without a domain", Change: func(c *claim) {
 			c.Spec.Devices.Constraints[0].MatchAttribute = new(resourcev1.FullyQualifiedName("numa"))
-		}, []string{rulestest.Invalid("spec.devices.constraints[0].matchAttribute")}},
-		{"empty constraint", func(c *claim) { c.Spec.Devices.Constraints[0].MatchAttribute = nil }, []string{rulestest.Required("spec.devices.constraints[0]")}},
-		{"configuration of nothing", func(c *claim) { c.Spec.Devices.Config[0].Opaque = nil }, []string{rulestest.Required("spec.devices.config[0].opaque")}},
-		{"configuration is no object", func(c *claim) { c.Spec.Devices.Config[0].Opaque.Parameters.Raw = []byte("1") },
-			[]string{rulestest.Invalid("spec.devices.config[0].opaque.parameters")}},
-		{"configuration is no JSON", func(c *claim) { c.Spec.Devices.Config[0].Opaque.Parameters.Raw = []byte("{") },
-			[]string{rulestest.Invalid("spec.devices.config[0].opaque.parameters")}},
+		}, Want: []string{rulestest.Invalid("spec.devices.constraints[0].matchAttribute")}},
+		{Name: "empty constraint", Change: func(c *claim) { c.Spec.Devices.Constraints[0].MatchAttribute = nil }, Want: []string{rulestest.Required("spec.devices.constraints[0]")}},
+		{Name: "configuration of nothing", Change: func(c *claim) { c.Spec.Devices.Config[0].Opaque = nil }, Want: []string{rulestest.Required("spec.devices.config[0].opaque")}},
+		{Name: "configuration is no object", Change: func(c *claim) { c.Spec.Devices.Config[0].Opaque.Parameters.Raw = []byte("1") },
+			Want: []string{rulestest.Invalid("spec.devices.config[0].opaque.parameters")}},
+		{Name: "configuration is no JSON", Change: func(c *claim) { c.Spec.Devices.Config[0].Opaque.Parameters.Raw = []byte("{") },
+			Want: []string{rulestest.Invalid("spec.devices.config[0].opaque.parameters")}},
 	})
 	rulestest.UpdateCases(t, validClaim, ValidateResourceClaimUpdate, []rulestest.Case[claim]{
-		{"spec", func(c *claim) { exactly(c).Count = 2 }, []string{rulestest.Invalid("spec")}},
+		{Name: "spec", Change: func(c *claim) { exactly(c).Count = 2 }, Want: []string{rulestest.Invalid("spec")}},
 	})
 }
 
@@ -109,23 +109,23 @@ func TestClaimStatus(t *testing.T) {
 	}
 	allocate := func(c *claim) field.ErrorList { return ValidateResourceClaimStatusUpdate(c, validClaim()) }
 	rulestest.Cases(t, allocatedClaim, allocate, []rulestest.Case[claim]{
-		{"result for no request", func(c *claim) { c.Status.Allocation.Devices.Results[0].Request = "nic" + "/other" },
-			[]string{rulestest.Invalid("status.allocation.devices.results[0].request")}},
-		{"status of another device", func(c *claim) { c.Status.Devices[0].Device = "eth1" }, []string{rulestest.Invalid("status.devices[0]")}},
-		{"two statuses of a device", func(c *claim) { c.Status.Devices = append(c.Status.Devices, c.Status.Devices[0]) }, []string{rulestest.Duplicate("status.devices[1]")}},
-		{"no address", func(c *claim) { c.Status.Devices[0].NetworkData.IPs[0] = "192.0.2.5" }, []string{rulestest.Invalid("status.devices[0].networkData.ips[0]")}},
-		{"address in another form", func(c *claim) { c.Status.Devices[0].NetworkData.IPs[0] = "2001:DB8::1/64" }, []string{rulestest.Invalid("status.devices[0].networkData.ips[0]")}},
-		{"two of a consumer", func(c *claim) { c.Status.ReservedFor = append(c.Status.ReservedFor, c.Status.ReservedFor[0]) },
-			[]string{rulestest.Duplicate("status.reservedFor[1].uid")}},
-		{"reserved and not allocated", func(c *claim) { c.Status.Allocation, c.Status.Devices = nil, nil }, []string{rulestest.Forbidden("status.reservedFor")}},
+		{Name: "result for no request", Change: func(c *claim) { c.Status.Allocation.Devices.Results[0].Request = "nic" + "/other" },
+			Want: []string{rulestest.Invalid("status.allocation.devices.results[0].request")}},
+		{Name: "status of another device", Change: func(c *claim) { c.Status.Devices[0].Device = "eth1" }, Want: []string{rulestest.Invalid("status.devices[0]")}},
+		{Name: "two statuses of a device", Change: func(c *claim) { c.Status.Devices = append(c.Status.Devices, c.Status.Devices[0]) }, Want: []string{rulestest.Duplicate("status.devices[1]")}},
+		{Name: "no address", Change: func(c *claim) { c.Status.Devices[0].NetworkData.IPs[0] = "192.0.2.5" }, Want: []string{rulestest.Invalid("status.devices[0].networkData.ips[0]")}},
+		{Name: "address in another form", Change: func(c *claim) { c.Status.Devices[0].NetworkData.IPs[0] = "2001:DB8::1/64" }, Want: []string{rulestest.Invalid("status.devices[0].networkData.ips[0]")}},
+		{Name: "two of a consumer", Change: func(c *claim) { c.Status.ReservedFor = append(c.Status.ReservedFor, c.Status.ReservedFor[0]) },
+			Want: []string{rulestest.Duplicate("status.reservedFor[1].uid")}},
+		{Name: "reserved and not allocated", Change: func(c *claim) { c.Status.Allocation, c.Status.Devices = nil, nil }, Want: []string{rulestest.Forbidden("status.reservedFor")}},
 	})
 	rulestest.UpdateCases(t, allocatedClaim, ValidateResourceClaimStatusUpdate, []rulestest.Case[claim]{
-		{"another device", func(c *claim) { c.Status.Allocation.Devices.Results[0].Device, c.Status.Devices = "eth1", nil }, []string{rulestest.Invalid("status.allocation")}},
-		{"given back", func(c *claim) { c.Status = resourcev1.ResourceClaimStatus{} }, nil},
-		{"reserved while it goes", func(c *claim) {
+		{Name: "another device", Change: func(c *claim) { c.Status.Allocation.Devices.Results[0].Device, c.Status.Devices = "eth1", nil }, Want: []string{rulestest.Invalid("status.allocation")}},
+		{Name: "given back", Change: func(c *claim) { c.Status = resourcev1.ResourceClaimStatus{} }},
+		{Name: "reserved while it goes", Change: func(c *claim) {
 			c.DeletionTimestamp = &metav1.Time{}
 			c.Status.ReservedFor = append(c.Status.ReservedFor, resourcev1.ResourceClaimConsumerReference{Resource: "pods", Name: "q", UID: "v"})
-		}, []string{rulestest.Forbidden("status.reservedFor[1]"), rulestest.Invalid("metadata.deletionTimestamp")}},
+		}, Want: []string{rulestest.Forbidden("status.reservedFor[1]"), rulestest.Invalid("metadata.deletionTimestamp")}},
 	})
 }
 
@@ -140,27 +140,27 @@ func TestSlice(t *testing.T) {
 	}
 	device := func(s *slice) *resourcev1.Device { return &s.Spec.Devices[0] }
 	rulestest.Cases(t, valid, ValidateResourceSlice, []rulestest.Case[slice]{
-		{"no driver", func(s *slice) { s.Spec.Driver = "" }, []string{rulestest.Required("spec.driver")}},
-		{"no slices in the pool", func(s *slice) { s.Spec.Pool.ResourceSliceCount = 0 }, []string{rulestest.Invalid("spec.pool.resourceSliceCount")}},
-		{"for no node", func(s *slice) { s.Spec.NodeName = nil }, []string{rulestest.Required("spec")}},
-		{"for one and all nodes", func(s *slice) { s.Spec.AllNodes = new(true) }, []string{rulestest.Invalid("spec")}},
-		{"not for all nodes", func(s *slice) { s.Spec.AllNodes = new(false) }, []string{rulestest.Invalid("spec.allNodes")}},
-		{"selector with two terms", func(s *slice) {
+		{Name: "no driver", Change: func(s *slice) { s.Spec.Driver = "" }, Want: []string{rulestest.Required("spec.driver")}},
+		{Name: "no slices in the pool", Change: func(s *slice) { s.Spec.Pool.ResourceSliceCount = 0 }, Want: []string{rulestest.Invalid("spec.pool.resourceSliceCount")}},
+		{Name: "for no node", Change: func(s *slice) { s.Spec.NodeName = nil }, Want: []string{rulestest.Required("spec")}},
+		{Name: "for one and all nodes", Change: func(s *slice) { s.Spec.AllNodes = new(true) }, Want: []string{rulestest.Invalid("spec")}},
+		{Name: "not for all nodes", Change: func(s *slice) { s.Spec.AllNodes = new(false) }, Want: []string{rulestest.Invalid("spec.allNodes")}},
+		{Name: "selector with two terms", Change: func(s *slice) {
 			s.Spec.NodeName, s.Spec.NodeSelector = nil, &corev1.NodeSelector{NodeSelectorTerms: make([]corev1.NodeSelectorTerm, 2)}
-		}, []string{rulestest.Invalid("spec.nodeSelector.nodeSelectorTerms")}},
-		{"devices that choose no node", func(s *slice) { s.Spec.NodeName, s.Spec.PerDeviceNodeSelection = nil, new(true) }, []string{rulestest.Required("spec.devices[0]")}},
-		{"device that chooses a node", func(s *slice) { device(s).AllNodes = new(true) }, []string{rulestest.Invalid("spec.devices[0]")}},
-		{"two devices of a name", func(s *slice) { s.Spec.Devices = append(s.Spec.Devices, *device(s)) }, []string{rulestest.Duplicate("spec.devices[1].name")}},
-		{"attribute without a value", func(s *slice) { device(s).Attributes["model"] = resourcev1.DeviceAttribute{} }, []string{rulestest.Required("spec.devices[0].attributes[model]")}},
-		{"attribute with two values", func(s *slice) {
+		}, Want: []string{rulestest.Invalid("spec.nodeSelector.nodeSelectorTerms")}},
+		{Name: "devices that choose no node", Change: func(s *slice) { s.Spec.NodeName, s.Spec.PerDeviceNodeSelection = nil, new(true) }, Want: []string{rulestest.Required("spec.devices[0]")}},
+		{Name: "device that chooses a node", Change: func(s *slice) { device(s).AllNodes = new(true) }, Want: []string{rulestest.Invalid("spec.devices[0]")}},
+		{Name: "two devices of a name", Change: func(s *slice) { s.Spec.Devices = append(s.Spec.Devices, *device(s)) }, Want: []string{rulestest.Duplicate("spec.devices[1].name")}},
+		{Name: "attribute without a value", Change: func(s *slice) { device(s).Attributes["model"] = resourcev1.DeviceAttribute{} }, Want: []string{rulestest.Required("spec.devices[0].attributes[model]")}},
+		{Name: "attribute with two values", Change: func(s *slice) {
 			device(s).Attributes["model"] = resourcev1.DeviceAttribute{IntValue: new(int64(1)), BoolValue: new(true)}
-		}, []string{rulestest.Invalid("spec.devices[0].attributes[model]")}},
-		{"no version", func(s *slice) { device(s).Attributes["model"] = resourcev1.DeviceAttribute{VersionValue: new("1.2")} },
-			[]string{rulestest.Invalid("spec.devices[0].attributes[model].version")}},
-		{"odd name of an attribute", func(s *slice) { device(s).Attributes["a-b"] = resourcev1.DeviceAttribute{BoolValue: new(true)} },
-			[]string{rulestest.Invalid("spec.devices[0].attributes[a-b]")}},
-		{"unknown effect", func(s *slice) { device(s).Taints = []resourcev1.DeviceTaint{{Key: "k", Effect: "Other"}} }, []string{rulestest.NotSupported("spec.devices[0].taints[0].effect")}},
-		{"too many with taints", func(s *slice) {
+		}, Want: []string{rulestest.Invalid("spec.devices[0].attributes[model]")}},
+		{Name: "no version", Change: func(s *slice) { device(s).Attributes["model"] = resourcev1.DeviceAttribute{VersionValue: new("1.2")} },
+			Want: []string{rulestest.Invalid("spec.devices[0].attributes[model].version")}},
+		{Name: "odd name of an attribute", Change: func(s *slice) { device(s).Attributes["a-b"] = resourcev1.DeviceAttribute{BoolValue: new(true)} },
+			Want: []string{rulestest.Invalid("spec.devices[0].attributes[a-b]")}},
+		{Name: "unknown effect", Change: func(s *slice) { device(s).Taints = []resourcev1.DeviceTaint{{Key: "k", Effect: "Other"}} }, Want: []string{rulestest.NotSupported("spec.devices[0].taints[0].effect")}},
+		{Name: "too many with taints", Change: func(s *slice) {
 			taint := []resourcev1.DeviceTaint{{Key: "k", Effect: resourcev1.DeviceTaintEffectNoSchedule}}
 			s.Spec.Devices = nil
 			for i := range 65 {
@@ -168,18 +168,18 @@ func TestSlice(t *testing.T) {
 			}
 			s.Spec.Devices[64].Name = "e"
 			s.Spec.Devices[63].Name = "f"
-		}, []string{rulestest.TooMany("spec.devices")}},
-		{"devices and counters", func(s *slice) {
+		}, Want: []string{rulestest.TooMany("spec.devices")}},
+		{Name: "devices and counters", Change: func(s *slice) {
 			s.Spec.SharedCounters = []resourcev1.CounterSet{{Name: "c", Counters: map[string]resourcev1.Counter{"memory": {}}}}
-		}, []string{rulestest.Invalid("spec")}},
-		{"counter set without counters", func(s *slice) { s.Spec.Devices, s.Spec.SharedCounters = nil, []resourcev1.CounterSet{{Name: "c"}} },
-			[]string{rulestest.Required("spec.sharedCounters[0].counters")}},
+		}, Want: []string{rulestest.Invalid("spec")}},
+		{Name: "counter set without counters", Change: func(s *slice) { s.Spec.Devices, s.Spec.SharedCounters = nil, []resourcev1.CounterSet{{Name: "c"}} },
+			Want: []string{rulestest.Required("spec.sharedCounters[0].counters")}},
 	})
 	rulestest.UpdateCases(t, valid, ValidateResourceSliceUpdate, []rulestest.Case[slice]{
-		{"driver", func(s *slice) { s.Spec.Driver = "e.example.org" }, []string{rulestest.Invalid("spec.driver")}},
-		{"pool", func(s *slice) { s.Spec.Pool.Name = "other" }, []string{rulestest.Invalid("spec.pool.name")}},
-		{"node", func(s *slice) { s.Spec.NodeName = new("node2") }, []string{rulestest.Invalid("spec.nodeName")}},
-		{"generation", func(s *slice) { s.Spec.Pool.Generation++ }, nil},
+		{Name: "driver", Change: func(s *slice) { s.Spec.Driver = "e.example.org" }, Want: []string{rulestest.Invalid("spec.driver")}},
+		{Name: "pool", Change: func(s *slice) { s.Spec.Pool.Name = "other" }, Want: []string{rulestest.Invalid("spec.pool.name")}},
+		{Name: "node", Change: func(s *slice) { s.Spec.NodeName = new("node2") }, Want: []string{rulestest.Invalid("spec.nodeName")}},
+		{Name: "generation", Change: func(s *slice) { s.Spec.Pool.Generation++ }},
 	})
 }
 
@@ -190,12 +190,12 @@ func TestClass(t *testing.T) {
 			Selectors: []resourcev1.DeviceSelector{{CEL: &resourcev1.CELDeviceSelector{Expression: "true"}}}, ExtendedResourceName: new("example.org/gpu")}}
 	}
 	rulestest.Cases(t, valid, ValidateDeviceClass, []rulestest.Case[class]{
-		{"no expression", func(c *class) { c.Spec.Selectors[0].CEL.Expression = "" }, []string{rulestest.Required("spec.selectors[0].cel.expression")}},
-		{"name of Kubernetes' own", func(c *class) { c.Spec.ExtendedResourceName = new("kubernetes.io/gpu") }, []string{rulestest.Invalid("spec.extendedResourceName")}},
-		{"name without a domain", func(c *class) { c.Spec.ExtendedResourceName = new("gpu") }, []string{rulestest.Invalid("spec.extendedResourceName")}},
+		{Name: "no expression", Change: func(c *class) { c.Spec.Selectors[0].CEL.Expression = "" }, Want: []string{rulestest.Required("spec.selectors[0].cel.expression")}},
+		{Name: "name of Kubernetes' own", Change: func(c *class) { c.Spec.ExtendedResourceName = new("kubernetes.io/gpu") }, Want: []string{rulestest.Invalid("spec.extendedResourceName")}},
+		{Name: "name without a domain", Change: func(c *class) { c.Spec.ExtendedResourceName = new("gpu") }, Want: []string{rulestest.Invalid("spec.extendedResourceName")}},
 	})
 	rulestest.UpdateCases(t, valid, ValidateDeviceClassUpdate, []rulestest.Case[class]{
-		{"selectors", func(c *class) { c.Spec.Selectors = nil }, nil},
+		{Name: "selectors", Change: func(c *class) { c.Spec.Selectors = nil }},
 	})
 }
 

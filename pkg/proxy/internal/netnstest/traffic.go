@@ -69,30 +69,32 @@ func (h *Host) answer(client net.Addr) string {
 }
 
 // Ask connects from the host ("tcp" or "udp") and returns the answer of who serves
-// there, or "refused" or "silent".
+// there, or "refused" or "silent". It waits long: it is for what is known to answer.
 func (h *Host) Ask(tb testing.TB, network string, addr netip.AddrPort) (answer string) {
 	tb.Helper()
-	h.Do(tb, func() { answer = Ask(network, addr, 0) })
+	h.Do(tb, func() { answer = Ask(network, addr) })
 	return answer
 }
 
-// Ask connects from the calling thread's namespace, from a given local port if it
-// is not 0.
-func Ask(network string, addr netip.AddrPort, from int) string {
-	dialer := net.Dialer{Timeout: silence}
-	if from != 0 && network == "udp" {
-		dialer.LocalAddr = &net.UDPAddr{Port: from}
-	}
-	conn, err := dialer.Dial(network, addr.String())
+// AskBriefly is Ask for what is known not to answer, or is asked again and again.
+func (h *Host) AskBriefly(tb testing.TB, network string, addr netip.AddrPort) (answer string) {
+	tb.Helper()
+	h.Do(tb, func() { answer = ask(network, addr, silence) })
+	return answer
+}
+
+// Ask is Host.Ask from the node.
+func Ask(network string, addr netip.AddrPort) string { return ask(network, addr, patience) }
+
+func ask(network string, addr netip.AddrPort, wait time.Duration) string {
+	conn, err := net.DialTimeout(network, addr.String(), wait)
 	if err != nil {
 		return outcome(err)
 	}
 	defer func() { _ = conn.Close() }()
-	wait := patience
-	if network == "udp" {
-		wait = silence
+	if err := conn.SetDeadline(time.Now().Add(wait)); err != nil {
+		return outcome(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(wait))
 	if network == "udp" {
 		if _, err := io.WriteString(conn, "hello"); err != nil {
 			return outcome(err)
