@@ -39,6 +39,7 @@ require (
 	k8s.io/client-go v0.36.6
 	k8s.io/component-base v0.36.6
 	k8s.io/component-helpers v0.36.6
+	k8s.io/controller-manager v0.36.6
 	k8s.io/cri-api v0.36.6
 	k8s.io/cri-client v0.36.6
 	k8s.io/cri-streaming v0.36.6
@@ -177,7 +178,6 @@ require (
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	k8s.io/cluster-bootstrap v0.36.6 // indirect
-	k8s.io/controller-manager v0.36.6 // indirect
 	k8s.io/dynamic-resource-allocation v0.36.6 // indirect
 	k8s.io/externaljwt v0.36.6 // indirect
 	k8s.io/kms v0.36.6 // indirect

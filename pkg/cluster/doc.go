@@ -6,5 +6,6 @@
 // of their own: ledger (host changes), pki, etcd, containerd, images, preflight, control (the socket that the commands
 // talk to); components.go lists the parts of Kubernetes. This package joins them and decides nothing about Kubernetes.
 //
-// Shown by cluster_test.go, which starts real parts, kills and restarts them, and looks for what is left on the machine.
+// Shown by config_test.go (names and places), and by the tests of package command, which start real parts, kill and
+// restart them, and look for what is left on the machine.
 package cluster

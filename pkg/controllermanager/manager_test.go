@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	apps "k8s.io/api/apps/v1"
+	batch "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,13 +119,18 @@ func playOne(ctx context.Context, api *cluster.API, pod *v1.Pod, node string) er
 	switch {
 	case pod.Spec.NodeName == "":
 		return pods.Bind(ctx, &v1.Binding{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}, Target: v1.ObjectReference{Kind: "Node", Name: node}}, metav1.CreateOptions{})
-	case pod.DeletionTimestamp != nil:
+	case pod.DeletionTimestamp != nil && (pod.DeletionGracePeriodSeconds == nil || *pod.DeletionGracePeriodSeconds > 0):
 		return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &none, Preconditions: &metav1.Preconditions{UID: &pod.UID}})
 	case pod.Status.Phase == v1.PodPending:
 		pod = pod.DeepCopy()
 		pod.Status.Phase = v1.PodRunning
 		pod.Status.PodIP, pod.Status.PodIPs = "10.244.0.9", []v1.PodIP{{IP: "10.244.0.9"}}
 		pod.Status.Conditions = append(pod.Status.Conditions, v1.PodCondition{Type: v1.PodReady, Status: v1.ConditionTrue, LastTransitionTime: metav1.Now()})
+		_, err := pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+		return err
+	case pod.Status.Phase == v1.PodRunning && pod.Labels["end"] != "":
+		pod = pod.DeepCopy()
+		pod.Status.Phase = map[string]v1.PodPhase{"well": v1.PodSucceeded, "badly": v1.PodFailed}[pod.Labels["end"]]
 		_, err := pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 		return err
 	}
@@ -201,5 +208,66 @@ func TestDeploymentLife(t *testing.T) {
 	wait(t, api, "the namespace is gone", func() bool {
 		_, err := api.Client.CoreV1().Namespaces().Get(ctx, "shop", metav1.GetOptions{})
 		return apierrors.IsNotFound(err)
+	})
+}
+
+// Jobs end, sets of both other kinds roll out and are updated, on a real API server with its defaults and validation.
+func TestWorkloads(t *testing.T) {
+	api := start(t)
+	ctx := t.Context()
+	newNode(t, api, "n1")
+	play(t, api, "n1")
+	two, mode := int32(2), batch.IndexedCompletion
+	labels := map[string]string{"app": "web"}
+	job := template("v1")
+	job.Spec.RestartPolicy = v1.RestartPolicyNever
+	job.Labels = map[string]string{"end": "well"}
+	_, err := api.Client.BatchV1().Jobs("default").Create(ctx, &batch.Job{ObjectMeta: metav1.ObjectMeta{Name: "good"}, Spec: batch.JobSpec{
+		Completions: &two, Parallelism: &two, CompletionMode: &mode, Template: job,
+	}}, metav1.CreateOptions{})
+	check(t, err)
+	bad, none := *job.DeepCopy(), int32(0)
+	bad.Labels = map[string]string{"end": "badly"}
+	_, err = api.Client.BatchV1().Jobs("default").Create(ctx, &batch.Job{ObjectMeta: metav1.ObjectMeta{Name: "bad"}, Spec: batch.JobSpec{
+		BackoffLimit: &none, Template: bad,
+	}}, metav1.CreateOptions{})
+	check(t, err)
+	_, err = api.Client.AppsV1().DaemonSets("default").Create(ctx, &apps.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "agent"}, Spec: apps.DaemonSetSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template("v1"),
+	}}, metav1.CreateOptions{})
+	check(t, err)
+	db := template("v1")
+	db.Labels = map[string]string{"app": "db"}
+	_, err = api.Client.AppsV1().StatefulSets("default").Create(ctx, &apps.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "db"}, Spec: apps.StatefulSetSpec{
+		Replicas: &two, ServiceName: "db", Selector: &metav1.LabelSelector{MatchLabels: db.Labels}, Template: db,
+	}}, metav1.CreateOptions{})
+	check(t, err)
+	ended := func(name string, kind batch.JobConditionType) func() bool {
+		return func() bool {
+			one, err := api.Client.BatchV1().Jobs("default").Get(ctx, name, metav1.GetOptions{})
+			return err == nil && slices.ContainsFunc(one.Status.Conditions, func(c batch.JobCondition) bool { return c.Type == kind && c.Status == v1.ConditionTrue })
+		}
+	}
+	wait(t, api, "the good job is complete", ended("good", batch.JobComplete))
+	wait(t, api, "the bad job has failed", ended("bad", batch.JobFailed))
+	rolledOut := func(generation int64) func() bool {
+		return func() bool {
+			agent, noAgent := api.Client.AppsV1().DaemonSets("default").Get(ctx, "agent", metav1.GetOptions{})
+			db, noDB := api.Client.AppsV1().StatefulSets("default").Get(ctx, "db", metav1.GetOptions{})
+			return noAgent == nil && noDB == nil && agent.Status.ObservedGeneration == generation && agent.Status.UpdatedNumberScheduled == 1 && agent.Status.NumberAvailable == 1 &&
+				db.Status.ObservedGeneration == generation && db.Status.CurrentRevision == db.Status.UpdateRevision && db.Status.ReadyReplicas == 2
+		}
+	}
+	wait(t, api, "both sets are rolled out", rolledOut(1))
+	patch := []byte(`{"spec":{"template":{"spec":{"containers":[{"name":"c","image":"v2"}]}}}}`)
+	_, err = api.Client.AppsV1().DaemonSets("default").Patch(ctx, "agent", types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	check(t, err)
+	_, err = api.Client.AppsV1().StatefulSets("default").Patch(ctx, "db", types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	check(t, err)
+	wait(t, api, "both sets are updated", rolledOut(2))
+	check(t, api.Client.BatchV1().Jobs("default").Delete(ctx, "good", metav1.DeleteOptions{PropagationPolicy: func() *metav1.DeletionPropagation { p := metav1.DeletePropagationBackground; return &p }()}))
+	wait(t, api, "the pods of the deleted job are gone", func() bool {
+		pods, err := api.Client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{LabelSelector: "end=well"})
+		return err == nil && len(pods.Items) == 0
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/proa-sh/proa/pkg/controllers/endpoints"
 	"github.com/proa-sh/proa/pkg/controllers/endpointslice"
 	"github.com/proa-sh/proa/pkg/controllers/garbagecollector"
+	"github.com/proa-sh/proa/pkg/controllers/job"
 	"github.com/proa-sh/proa/pkg/controllers/namespace"
 	"github.com/proa-sh/proa/pkg/controllers/nodeipam"
 	"github.com/proa-sh/proa/pkg/controllers/nodelifecycle"
@@ -94,6 +95,11 @@ func All() []Entry {
 			Reads:  []string{"statefulsets.apps", "controllerrevisions.apps", "pods", "persistentvolumeclaims"},
 			Writes: []string{"statefulsets.apps", "controllerrevisions.apps", "pods", "persistentvolumeclaims"},
 			New:    plain(statefulset.New),
+		},
+		{
+			Name: "job-controller", Identity: "job-controller", Source: "job-controller", Workers: 5,
+			Reads: []string{"jobs.batch", "pods"}, Writes: []string{"jobs.batch", "pods"},
+			New: plain(job.New),
 		},
 		{
 			Name: "endpointslice-controller", Identity: "endpointslice-controller", Source: "endpoint-slice-controller", Workers: 5,

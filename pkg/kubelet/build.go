@@ -243,12 +243,21 @@ func (k *Kubelet) maxPulls() int {
 }
 
 func (p *parts) probeConfig() probes.Config {
+	agent := "kube-probe/" + minor()
 	return probes.Config{
-		Run: func(ctx context.Context, h v1.ProbeHandler, t handler.Target, timeout time.Duration) (handler.Verdict, string) {
-			return handler.Run(ctx, h, t, p.runtime.Exec, timeout)
+		Run: func(ctx context.Context, h v1.ProbeHandler, t podstate.ProbeTarget, timeout time.Duration) (probes.Verdict, string) {
+			to := handler.Target{Container: t.Container, ContainerID: t.ContainerID, Host: t.Host, UserAgent: agent}
+			switch verdict, text := handler.Run(ctx, h, to, p.runtime.Exec, timeout); verdict {
+			case handler.Success:
+				return probes.Success, text
+			case handler.Failure:
+				return probes.Failure, text
+			default:
+				return probes.Unknown, text
+			}
 		},
-		Notify: func(r podstate.ProbeResult) { p.pool.Probe(r) },
-		Event:  p.record, UserAgent: "kube-probe/" + minor(),
+		Notify:    func(r podstate.ProbeResult) { p.pool.Probe(r) },
+		Event:     p.record,
 		Restarted: func(startedAt time.Time) bool { return startedAt.Before(p.facts.started) },
 	}
 }

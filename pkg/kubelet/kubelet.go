@@ -35,7 +35,7 @@ type Kubelet struct {
 	services corelisters.ServiceLister
 	nodes    corelisters.NodeLister
 	classes  nodelisters.RuntimeClassLister
-	synced   []cache.InformerSynced
+	synced   []cache.DoneChecker
 
 	mu sync.Mutex
 	// parts is set while Run works; guarded by mu.
@@ -51,9 +51,9 @@ func New(cfg Config) (*Kubelet, error) {
 	k := &Kubelet{
 		cfg: cfg, services: core.Services().Lister(), nodes: core.Nodes().Lister(),
 		classes: cfg.Informers.Node().V1().RuntimeClasses().Lister(),
-		synced: []cache.InformerSynced{
-			core.Services().Informer().HasSynced, core.Nodes().Informer().HasSynced,
-			cfg.Informers.Node().V1().RuntimeClasses().Informer().HasSynced,
+		synced: []cache.DoneChecker{
+			core.Services().Informer().HasSyncedChecker(), core.Nodes().Informer().HasSyncedChecker(),
+			cfg.Informers.Node().V1().RuntimeClasses().Informer().HasSyncedChecker(),
 		},
 	}
 	var err error
@@ -78,8 +78,12 @@ const connectPause = 100 * time.Millisecond
 
 // Run works until ctx ends. Containers go on running.
 func (k *Kubelet) Run(ctx context.Context) error {
-	if !cache.WaitForCacheSync(ctx.Done(), k.synced...) {
-		return nil
+	for _, informer := range k.synced {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-informer.Done():
+		}
 	}
 	p, err := k.connect(ctx)
 	if err != nil || p == nil {

@@ -40,6 +40,7 @@ func (s *Scheduler) startBinding(ctx context.Context, a *attempt, wait bool) {
 func (s *Scheduler) takeSlot(ctx context.Context, a *attempt) bool {
 	select {
 	case s.bindings <- struct{}{}:
+		a.hasSlot = true
 		return true
 	case <-ctx.Done():
 		s.giveUp(ctx, a, framework.AsStatus(context.Cause(ctx)))

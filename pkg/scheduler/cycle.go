@@ -31,6 +31,8 @@ type attempt struct {
 	state   *profile.CycleState
 	// node is where the pod is to go, once that is known.
 	node string
+	// hasSlot says that the attempt is in a goroutine with a binding slot.
+	hasSlot bool
 }
 
 // schedule runs one pod's cycle, and starts its binding when it has found a node.

@@ -54,7 +54,25 @@ func (s *Scheduler) report(ctx context.Context, a *attempt, reason string, cause
 	if patch == nil {
 		return
 	}
-	s.workers.Go(func() { s.patchStatus(ctx, pod, patch) })
+	s.writeStatus(ctx, a, pod, patch)
+}
+
+// writeStatus patches a pod's status in one of the binding slots: in the attempt's own if it has one, else in another
+// goroutine. The number of slots bounds the writes under way; cycles wait when they are all taken.
+func (s *Scheduler) writeStatus(ctx context.Context, a *attempt, pod *v1.Pod, patch []byte) {
+	if a.hasSlot {
+		s.patchStatus(ctx, pod, patch)
+		return
+	}
+	select {
+	case s.bindings <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	s.workers.Go(func() {
+		defer s.freeSlot()
+		s.patchStatus(ctx, pod, patch)
+	})
 }
 
 func shortened(message string) string {
@@ -108,14 +126,9 @@ func changedCondition(pod *v1.Pod, condition v1.PodCondition) *v1.PodCondition {
 }
 
 func (s *Scheduler) patchStatus(ctx context.Context, pod *v1.Pod, patch []byte) {
-	select {
-	case s.bindings <- struct{}{}:
-		defer s.freeSlot()
-	case <-ctx.Done():
-		return
-	}
 	_, err := s.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
-	if err != nil && !apierrors.IsNotFound(err) && ctx.Err() == nil {
+	// A conflict is about the UID: the pod was made anew under its name.
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && ctx.Err() == nil {
 		klog.FromContext(ctx).Error(err, "Could not write pod status", "pod", klog.KObj(pod))
 	}
 }

@@ -13,5 +13,6 @@
 // What comes in: a Resource and the options to reach storage. What goes out: rest.Storage values. The package never
 // serves HTTP and never talks to storage but through k8s.io/apiserver's generic registry.
 //
-// TestResource shows it: every verb, patch kind and table of a small kind against a real etcd.
+// TestGeneration, TestCreate and TestSpokeRules show the hooks; TestKinds in test/integration every verb and patch kind
+// against a real server.
 package apidef

@@ -139,36 +139,49 @@ func (s namedStore) ShortNames() []string { return s.names.ShortNames }
 func (s namedStore) Categories() []string { return s.names.Categories }
 
 // view serves a whole-object subresource.
-type view struct{ store *genericregistry.Store }
+type view struct {
+	main     *genericregistry.Store
+	strategy interface {
+		rest.RESTUpdateStrategy
+		rest.ResetFieldsStrategy
+	}
+}
 
 // patchableView is a view that can also be read and patched.
 type patchableView struct{ view }
 
 func newView[T any, P Object[T]](main *genericregistry.Store, s *viewStrategy[T, P]) rest.Storage {
-	store := *main
-	store.UpdateStrategy, store.ResetFieldsStrategy = s, s
+	v := view{main, s}
 	if s.view.WriteOnly {
-		return view{&store}
+		return v
 	}
-	return patchableView{view{&store}}
+	return patchableView{v}
 }
 
-func (v view) New() runtime.Object { return v.store.New() }
+// store is the main store with the view's strategy. It is made when it is used, since a server may set hooks of the main
+// store after the view was made.
+func (v view) store() *genericregistry.Store {
+	store := *v.main
+	store.UpdateStrategy, store.ResetFieldsStrategy = v.strategy, v.strategy
+	return &store
+}
+
+func (v view) New() runtime.Object { return v.main.New() }
 func (v view) Destroy()            {}
 
 // Update never creates: a view is of an object that exists.
 func (v view) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, _ bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return v.store.Update(ctx, name, info, create, update, false, o)
+	return v.store().Update(ctx, name, info, create, update, false, o)
 }
 
 func (v view) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return v.store.GetResetFields()
+	return v.strategy.GetResetFields()
 }
 
 func (v patchableView) Get(ctx context.Context, name string, o *metav1.GetOptions) (runtime.Object, error) {
-	return v.store.Get(ctx, name, o)
+	return v.main.Get(ctx, name, o)
 }
 
 func (v patchableView) ConvertToTable(ctx context.Context, o, options runtime.Object) (*metav1.Table, error) {
-	return v.store.ConvertToTable(ctx, o, options)
+	return v.main.ConvertToTable(ctx, o, options)
 }

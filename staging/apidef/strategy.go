@@ -154,6 +154,9 @@ type viewStrategy[T any, P Object[T]] struct {
 	view Subresource[P]
 }
 
+// AllowCreateOnUpdate is false: a view is of an object that exists.
+func (s *viewStrategy[T, P]) AllowCreateOnUpdate() bool { return false }
+
 func (s *viewStrategy[T, P]) PrepareForUpdate(_ context.Context, o, old runtime.Object) {
 	p, q := o.(P), old.(P)
 	s.view.Prepare(p, q)

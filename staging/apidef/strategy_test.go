@@ -88,7 +88,9 @@ func TestCreate(t *testing.T) {
 		{"uncounted", func(r *nodeResource) { r.Uncounted = true }, &corev1.Node{}},
 		{"with status", func(r *nodeResource) { r.StatusOnCreate = true },
 			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Generation: 1}, Status: corev1.NodeStatus{Phase: "p"}}},
-		{"author", func(r *nodeResource) { r.Author = func(n *corev1.Node, by user.Info) { n.Spec.ProviderID = by.GetName() } },
+		{"author", func(r *nodeResource) {
+			r.Author = func(n *corev1.Node, by user.Info) { n.Spec.ProviderID = by.GetName() }
+		},
 			&corev1.Node{ObjectMeta: metav1.ObjectMeta{Generation: 1}, Spec: corev1.NodeSpec{ProviderID: "me"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/admissionregistration"
 )
 
 func mutatingPolicy() apidef.Definition {
@@ -18,6 +19,9 @@ func mutatingPolicy() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.MutatingAdmissionPolicyList{} },
+		Default:           rules.SetMutatingAdmissionPolicyDefaults,
+		Validate:          rules.ValidateMutatingAdmissionPolicy,
+		ValidateUpdate:    rules.ValidateMutatingAdmissionPolicyUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(p object) *admissionregistrationv1.MutatingAdmissionPolicySpec { return &p.Spec }),
 		Columns: []apidef.Column[object]{

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/admissionregistration"
 )
 
 func mutatingPolicyBinding() apidef.Definition {
@@ -18,6 +19,9 @@ func mutatingPolicyBinding() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.MutatingAdmissionPolicyBindingList{} },
+		Default:           rules.SetMutatingAdmissionPolicyBindingDefaults,
+		Validate:          rules.ValidateMutatingAdmissionPolicyBinding,
+		ValidateUpdate:    rules.ValidateMutatingAdmissionPolicyBindingUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(b object) *admissionregistrationv1.MutatingAdmissionPolicyBindingSpec { return &b.Spec }),
 		Columns: []apidef.Column[object]{

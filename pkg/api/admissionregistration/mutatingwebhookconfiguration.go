@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/admissionregistration"
 )
 
 func mutatingWebhooks() apidef.Definition {
@@ -18,6 +19,9 @@ func mutatingWebhooks() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.MutatingWebhookConfigurationList{} },
+		Default:           rules.SetMutatingWebhookConfigurationDefaults,
+		Validate:          rules.ValidateMutatingWebhookConfiguration,
+		ValidateUpdate:    rules.ValidateMutatingWebhookConfigurationUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(c object) *[]admissionregistrationv1.MutatingWebhook { return &c.Webhooks }),
 		Columns: []apidef.Column[object]{

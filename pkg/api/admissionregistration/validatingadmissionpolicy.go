@@ -2,6 +2,7 @@ package admissionregistration
 
 import (
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/admissionregistration"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -18,6 +19,10 @@ func validatingPolicy() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyList{} },
+		Default:           rules.SetValidatingAdmissionPolicyDefaults,
+		Validate:          rules.ValidateValidatingAdmissionPolicy,
+		ValidateUpdate:    rules.ValidateValidatingAdmissionPolicyUpdate,
+		ValidateStatus:    rules.ValidateValidatingAdmissionPolicyStatusUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(p object) *admissionregistrationv1.ValidatingAdmissionPolicySpec { return &p.Spec }),
 		Status:            apidef.Field(func(p object) *admissionregistrationv1.ValidatingAdmissionPolicyStatus { return &p.Status }),

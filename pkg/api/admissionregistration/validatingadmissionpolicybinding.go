@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/admissionregistration"
 )
 
 func validatingPolicyBinding() apidef.Definition {
@@ -18,6 +19,9 @@ func validatingPolicyBinding() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{} },
+		Default:           rules.SetValidatingAdmissionPolicyBindingDefaults,
+		Validate:          rules.ValidateValidatingAdmissionPolicyBinding,
+		ValidateUpdate:    rules.ValidateValidatingAdmissionPolicyBindingUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(b object) *admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec { return &b.Spec }),
 		Columns: []apidef.Column[object]{

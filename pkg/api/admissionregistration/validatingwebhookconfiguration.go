@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
+	rules "github.com/proa-sh/proa/staging/apirules/admissionregistration"
 )
 
 func validatingWebhooks() apidef.Definition {
@@ -18,6 +19,9 @@ func validatingWebhooks() apidef.Definition {
 			ClusterScoped: true,
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.ValidatingWebhookConfigurationList{} },
+		Default:           rules.SetValidatingWebhookConfigurationDefaults,
+		Validate:          rules.ValidateValidatingWebhookConfiguration,
+		ValidateUpdate:    rules.ValidateValidatingWebhookConfigurationUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(c object) *[]admissionregistrationv1.ValidatingWebhook { return &c.Webhooks }),
 		Columns: []apidef.Column[object]{

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/proa-sh/proa/pkg/pods"
 	"github.com/proa-sh/proa/staging/apidef"
 )
 
@@ -52,7 +51,7 @@ func (r restarts) String() string {
 func summarize(p *corev1.Pod) summary {
 	t := tally{total: len(p.Spec.Containers), status: phaseOf(p), sidecars: map[string]bool{}}
 	for i := range p.Spec.InitContainers {
-		if c := &p.Spec.InitContainers[i]; pods.IsSidecar(c) {
+		if c := &p.Spec.InitContainers[i]; c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			t.sidecars[c.Name] = true
 			t.total++
 		}

@@ -31,6 +31,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case <-t.bound:
 	case <-req.Context().Done():
+		if req.Body != nil {
+			req.Body.Close()
+		}
 		return nil, req.Context().Err()
 	}
 	ctx, cancel := context.WithCancel(req.Context())
@@ -57,9 +60,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}()
 	select {
 	case <-w.started:
-		return w.response, w.failure
+		if w.failure != nil {
+			return nil, w.failure
+		}
+		return w.response, nil
 	case <-req.Context().Done():
-		cancel()
+		// The handler's next write fails, since the body is broken off with the context.
 		return nil, req.Context().Err()
 	}
 }
@@ -72,6 +78,7 @@ type response struct {
 	pipe     *io.PipeWriter
 	buffer   *bufio.Writer
 	cancel   context.CancelFunc
+	keep     func() bool // takes back that the body breaks off when the request's context ends
 	start    sync.Once
 	started  chan struct{}
 	failure  error // valid once started is closed
@@ -83,6 +90,8 @@ func newResponse(req *http.Request, cancel context.CancelFunc) *response {
 	r, w := io.Pipe()
 	out := &response{header: http.Header{}, pipe: w, cancel: cancel, started: make(chan struct{}), buffer: bufio.NewWriterSize(w, bufferBytes)}
 	out.response = &http.Response{Proto: "HTTP/2.0", ProtoMajor: 2, Request: req, Body: &body{r, cancel}, ContentLength: -1}
+	// Otherwise the handler would wait for ever on a caller that has gone without reading.
+	out.keep = context.AfterFunc(req.Context(), func() { w.CloseWithError(req.Context().Err()) })
 	return out
 }
 
@@ -130,6 +139,7 @@ func (w *response) CloseNotify() <-chan bool { return nil }
 
 func (w *response) finish() {
 	w.Flush()
+	w.keep()
 	w.pipe.Close()
 	w.cancel()
 }
@@ -139,6 +149,7 @@ func (w *response) abort(err error) {
 		w.failure = err
 		close(w.started)
 	})
+	w.keep()
 	w.pipe.CloseWithError(err)
 	w.cancel()
 }

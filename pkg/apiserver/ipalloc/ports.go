@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -40,13 +42,21 @@ func NewPorts(all utilnet.PortRange, options generic.RESTOptionsGetter) (ports *
 	return &Ports{all, s}, destroy, nil
 }
 
-// Any takes a free port. With dry set it only finds one.
-func (p *Ports) Any(ctx context.Context, dry bool) (int32, error) {
+// staticPorts is the number of ports at the low end that are handed out last, so that people can choose from them
+// (KEP-3668): a thirty-second part, between 16 and 128.
+func (p *Ports) staticPorts() int {
+	if p.all.Size <= 16 {
+		return 0
+	}
+	return min(max(16, p.all.Size/32), 128)
+}
+
+// Any takes a free port. With dry set it only finds one, other than those of except.
+func (p *Ports) Any(ctx context.Context, dry bool, except ...int32) (int32, error) {
 	var port int
 	err := p.update(ctx, dry, func(used *big.Int) error {
-		start := rand.IntN(p.all.Size)
-		for i := range p.all.Size {
-			if n := (start + i) % p.all.Size; used.Bit(n) == 0 {
+		for n := range p.candidates() {
+			if used.Bit(n) == 0 && !slices.Contains(except, int32(p.all.Base+n)) {
 				used.SetBit(used, n, 1)
 				port = p.all.Base + n
 				return nil
@@ -55,6 +65,26 @@ func (p *Ports) Any(ctx context.Context, dry bool) (int32, error) {
 		return ErrFull
 	})
 	return int32(port), err
+}
+
+// candidates yields all ports by their place in the range: those above the static part from a random one on, then the
+// static part in the same way.
+func (p *Ports) candidates() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		static := p.staticPorts()
+		for _, part := range [][2]int{{static, p.all.Size}, {0, static}} {
+			first, size := part[0], part[1]-part[0]
+			if size == 0 {
+				continue
+			}
+			start := rand.IntN(size)
+			for i := range size {
+				if !yield(first + (start+i)%size) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Take takes the given port.

@@ -14,6 +14,8 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	translate "k8s.io/apiserver/pkg/util/proxy"
+
+	"github.com/proa-sh/proa/pkg/pods"
 )
 
 // connection serves a subresource by passing the request on to another server.
@@ -149,36 +151,34 @@ func (p *podStreams) container(ctx context.Context, action, name, container stri
 
 // chooseContainer checks a container's name, or finds the one that is meant when none is given.
 func chooseContainer(pod *corev1.Pod, name string) (string, error) {
-	var all []string
-	for _, c := range pod.Spec.Containers {
-		all = append(all, c.Name)
+	if name != "" {
+		if pods.Container(pod, name) == nil {
+			return "", apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, pod.Name))
+		}
+		return name, nil
 	}
-	if name == "" {
-		if len(all) == 1 {
-			return all[0], nil
-		}
-		if preferred := pod.Annotations[defaultContainer]; preferred != "" {
-			name = preferred
-		} else {
-			return "", apierrors.NewBadRequest(fmt.Sprintf("a container name must be specified for pod %s, choose one of: %v", pod.Name, all))
-		}
+	if len(pod.Spec.Containers) == 1 {
+		return pod.Spec.Containers[0].Name, nil
+	}
+	var containers, initial, ephemeral []string
+	for _, c := range pod.Spec.Containers {
+		containers = append(containers, c.Name)
 	}
 	for _, c := range pod.Spec.InitContainers {
-		all = append(all, c.Name)
+		initial = append(initial, c.Name)
 	}
 	for _, c := range pod.Spec.EphemeralContainers {
-		all = append(all, c.Name)
+		ephemeral = append(ephemeral, c.Name)
 	}
-	for _, c := range all {
-		if c == name {
-			return name, nil
-		}
+	message := fmt.Sprintf("a container name must be specified for pod %s, choose one of: %v", pod.Name, containers)
+	if len(initial) > 0 {
+		message += fmt.Sprintf(" or one of the init containers: %v", initial)
 	}
-	return "", apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, pod.Name))
+	if len(ephemeral) > 0 {
+		message += fmt.Sprintf(" or one of the ephemeral containers: %v", ephemeral)
+	}
+	return "", apierrors.NewBadRequest(message)
 }
-
-// defaultContainer is the annotation that names the container that is meant when none is.
-const defaultContainer = "kubectl.kubernetes.io/default-container"
 
 // upgraded passes an upgrade request on to location.
 func upgraded(location *url.URL, t http.RoundTripper, r rest.Responder) *proxy.UpgradeAwareHandler {

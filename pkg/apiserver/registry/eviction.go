@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -127,16 +128,22 @@ func (e *evictor) disrupt(ctx context.Context, pod *corev1.Pod, dry bool) error 
 	return nil
 }
 
+// covering returns the budgets that select the pod. They are read from the registry and not from an informer, which may
+// not know of the newest one.
 func (e *evictor) covering(ctx context.Context, pod *corev1.Pod) ([]*policyv1.PodDisruptionBudget, error) {
-	all, err := e.d.Informers.Policy().V1().PodDisruptionBudgets().Lister().PodDisruptionBudgets(pod.Namespace).List(labels.Everything())
+	list, err := e.budgets.List(ctx, &internalversion.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list disruption budgets: %w", err)
 	}
+	all, ok := list.(*policyv1.PodDisruptionBudgetList)
+	if !ok {
+		return nil, fmt.Errorf("list disruption budgets: got a %T", list)
+	}
 	var out []*policyv1.PodDisruptionBudget
-	for _, b := range all {
-		selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+	for i := range all.Items {
+		selector, err := metav1.LabelSelectorAsSelector(all.Items[i].Spec.Selector)
 		if err == nil && selector.Matches(labels.Set(pod.Labels)) {
-			out = append(out, b)
+			out = append(out, &all.Items[i])
 		}
 	}
 	return out, nil

@@ -51,11 +51,18 @@ func (l *podLog) Get(ctx context.Context, name string, options runtime.Object) (
 	if errs := validateLogOptions(o); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("PodLogOptions").GroupKind(), name, errs)
 	}
-	pod, base, err := l.pod(ctx, name)
+	pod, err := read[*corev1.Pod](ctx, l.pods, name)
 	if err != nil {
 		return nil, err
 	}
 	container, err := chooseContainer(pod, o.Container)
+	if err != nil {
+		return nil, err
+	}
+	if pod.Spec.NodeName == "" {
+		return &genericrest.LocationStreamer{}, nil // a pod that is not scheduled has written nothing
+	}
+	base, err := l.kubelet.URL(ctx, pod.Spec.NodeName)
 	if err != nil {
 		return nil, err
 	}

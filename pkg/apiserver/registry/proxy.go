@@ -3,8 +3,10 @@ package registry
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -50,11 +52,21 @@ func (d *Dependencies) locatePod(transport http.RoundTripper) func(context.Conte
 		if port == "" {
 			port = firstPort(pod)
 		}
-		if pod.Status.PodIP == "" {
-			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("address not allowed: pod %s has no IP address yet", name))
+		if err := proxyable(pod.Status.PodIP); err != nil {
+			return nil, nil, err
 		}
 		return &url.URL{Scheme: scheme, Host: hostPort(pod.Status.PodIP, port)}, transport, nil
 	}
+}
+
+// proxyable refuses addresses that are those of the server's own machine or its link: whoever may write a status must not
+// gain what listens there.
+func proxyable(address string) error {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || !ip.IsGlobalUnicast() {
+		return apierrors.NewBadRequest("address not allowed")
+	}
+	return nil
 }
 
 func firstPort(pod *corev1.Pod) string {
@@ -121,17 +133,21 @@ func (d *Dependencies) endpointOf(s *corev1.Service, port string) (string, error
 	if err != nil {
 		return "", err
 	}
+	var ready []string
 	for _, slice := range slices {
 		for _, p := range slice.Ports {
 			if p.Port == nil || p.Name != nil && *p.Name != port {
 				continue
 			}
 			for _, e := range slice.Endpoints {
-				if e.Conditions.Ready == nil || *e.Conditions.Ready {
-					return hostPort(e.Addresses[0], fmt.Sprint(*p.Port)), nil
+				if (e.Conditions.Ready == nil || *e.Conditions.Ready) && proxyable(e.Addresses[0]) == nil {
+					ready = append(ready, hostPort(e.Addresses[0], fmt.Sprint(*p.Port)))
 				}
 			}
 		}
+	}
+	if len(ready) > 0 {
+		return ready[rand.IntN(len(ready))], nil
 	}
 	return "", apierrors.NewServiceUnavailable(fmt.Sprintf("no endpoints available for service %q", s.Name))
 }

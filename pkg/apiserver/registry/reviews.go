@@ -3,12 +3,15 @@ package registry
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -115,20 +118,64 @@ func reviewSelf(ctx context.Context, r *authenticationv1.SelfSubjectReview) erro
 }
 
 func (d *Dependencies) reviewAccess(ctx context.Context, r *authorizationv1.SubjectAccessReview) error {
+	errs := validateAttributes(r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes)
 	if r.Spec.User == "" && len(r.Spec.Groups) == 0 {
-		return apierrors.NewBadRequest("at least one of spec.user or spec.groups must be specified")
+		errs = append(errs, field.Invalid(field.NewPath("spec", "user"), r.Spec.User, "at least one of user or group must be specified"))
+	}
+	if len(errs) > 0 {
+		return invalidReview(r, errs)
 	}
 	extra := map[string][]string{}
 	for k, v := range r.Spec.Extra {
 		extra[k] = v
 	}
 	u := &user.DefaultInfo{Name: r.Spec.User, UID: r.Spec.UID, Groups: r.Spec.Groups, Extra: extra}
-	return d.decide(ctx, u, r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes, &r.Status)
+	d.decide(ctx, u, r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes, &r.Status)
+	return nil
+}
+
+// validateAttributes wants a question about a resource or about a path, and one way to say what it selects.
+func validateAttributes(resource *authorizationv1.ResourceAttributes, path *authorizationv1.NonResourceAttributes) field.ErrorList {
+	spec := field.NewPath("spec")
+	if resource != nil && path != nil {
+		return field.ErrorList{field.Invalid(spec.Child("nonResourceAttributes"), path, "cannot be specified in combination with resourceAttributes")}
+	}
+	if resource == nil && path == nil {
+		return field.ErrorList{field.Invalid(spec.Child("resourceAttributes"), resource, "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
+	}
+	var errs field.ErrorList
+	if resource != nil && resource.FieldSelector != nil {
+		errs = append(errs, validateSelector(spec.Child("resourceAttributes", "fieldSelector"), resource.FieldSelector.RawSelector, len(resource.FieldSelector.Requirements))...)
+	}
+	if resource != nil && resource.LabelSelector != nil {
+		errs = append(errs, validateSelector(spec.Child("resourceAttributes", "labelSelector"), resource.LabelSelector.RawSelector, len(resource.LabelSelector.Requirements))...)
+	}
+	return errs
+}
+
+// validateSelector wants either the raw form of a selector or its requirements.
+func validateSelector(p *field.Path, raw string, requirements int) field.ErrorList {
+	if raw != "" && requirements > 0 {
+		return field.ErrorList{field.Invalid(p.Child("rawSelector"), raw, "may not specified at the same time as requirements")}
+	}
+	if raw == "" && requirements == 0 {
+		return field.ErrorList{field.Required(p.Child("requirements"), fmt.Sprintf("when %s is specified, requirements or rawSelector is required", p))}
+	}
+	return nil
+}
+
+// invalidReview refuses a question that makes no sense.
+func invalidReview(r runtime.Object, errs field.ErrorList) error {
+	kind := strings.TrimPrefix(fmt.Sprintf("%T", r), "*v1.")
+	return apierrors.NewInvalid(schema.GroupKind{Group: authorizationv1.GroupName, Kind: kind}, "", errs)
 }
 
 func (d *Dependencies) reviewLocalAccess(ctx context.Context, r *authorizationv1.LocalSubjectAccessReview) error {
 	namespace := request.NamespaceValue(ctx)
-	if a := r.Spec.ResourceAttributes; a == nil || a.Namespace != namespace {
+	if path := r.Spec.NonResourceAttributes; path != nil {
+		return invalidReview(r, field.ErrorList{field.Invalid(field.NewPath("spec", "nonResourceAttributes"), path, "disallowed on this kind of request")})
+	}
+	if a := r.Spec.ResourceAttributes; a != nil && a.Namespace != namespace {
 		return apierrors.NewBadRequest(fmt.Sprintf("spec.resourceAttributes.namespace must match namespace: %v", namespace))
 	}
 	global := authorizationv1.SubjectAccessReview{Spec: r.Spec}
@@ -142,14 +189,15 @@ func (d *Dependencies) reviewOwnAccess(ctx context.Context, r *authorizationv1.S
 	if !ok {
 		return apierrors.NewBadRequest("no user present on request")
 	}
-	return d.decide(ctx, u, r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes, &r.Status)
+	if errs := validateAttributes(r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes); len(errs) > 0 {
+		return invalidReview(r, errs)
+	}
+	d.decide(ctx, u, r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes, &r.Status)
+	return nil
 }
 
 // decide asks the authorizer about a resource or a path.
-func (d *Dependencies) decide(ctx context.Context, u user.Info, resource *authorizationv1.ResourceAttributes, path *authorizationv1.NonResourceAttributes, status *authorizationv1.SubjectAccessReviewStatus) error {
-	if (resource == nil) == (path == nil) {
-		return apierrors.NewBadRequest("exactly one of spec.resourceAttributes or spec.nonResourceAttributes must be specified")
-	}
+func (d *Dependencies) decide(ctx context.Context, u user.Info, resource *authorizationv1.ResourceAttributes, path *authorizationv1.NonResourceAttributes, status *authorizationv1.SubjectAccessReviewStatus) {
 	question := authorizer.AttributesRecord{User: u}
 	if resource != nil {
 		question = resourceQuestion(u, resource)
@@ -165,7 +213,6 @@ func (d *Dependencies) decide(ctx context.Context, u user.Info, resource *author
 	if err != nil {
 		status.EvaluationError = err.Error()
 	}
-	return nil
 }
 
 func resourceQuestion(u user.Info, a *authorizationv1.ResourceAttributes) authorizer.AttributesRecord {

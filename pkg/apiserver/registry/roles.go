@@ -56,13 +56,20 @@ func (s *grantStore) check(ctx context.Context, obj, old runtime.Object) error {
 	if !ok || s.d.Roles == nil || privileged(u) || !grantsMore(obj, old) {
 		return nil
 	}
-	verb, name, rules, err := s.granted(obj)
-	if err != nil {
-		return apierrors.NewForbidden(s.DefaultQualifiedResource, name, err)
+	verb, name := "escalate", ""
+	if m, ok := obj.(metav1.Object); ok {
+		name = m.GetName()
+	}
+	if s.resource == "rolebindings" || s.resource == "clusterrolebindings" {
+		verb = "bind"
 	}
 	namespace := request.NamespaceValue(ctx)
 	if s.may(ctx, u, verb, namespace, obj) {
 		return nil
+	}
+	rules, err := s.granted(ctx, obj)
+	if err != nil {
+		return err
 	}
 	own, err := s.d.Roles.Rules(u, namespace)
 	if covered, missing := validation.Covers(own, rules); !covered {
@@ -103,27 +110,48 @@ func grantsMore(obj, old runtime.Object) bool {
 	return true
 }
 
-// granted returns the rules that an object grants, and the verb that allows anyone to grant them.
-func (s *grantStore) granted(obj runtime.Object) (verb, name string, rules []rbacv1.PolicyRule, err error) {
+// granted returns the rules that an object grants.
+func (s *grantStore) granted(ctx context.Context, obj runtime.Object) ([]rbacv1.PolicyRule, error) {
 	switch o := obj.(type) {
 	case *rbacv1.ClusterRole:
-		rules = o.Rules
-		if o.AggregationRule != nil {
-			// It may come to hold anything.
-			rules = append(rules[:len(rules):len(rules)], rbacv1.PolicyRule{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}},
-				rbacv1.PolicyRule{Verbs: []string{"*"}, NonResourceURLs: []string{"*"}})
+		if o.AggregationRule == nil {
+			return o.Rules, nil
 		}
-		return "escalate", o.Name, rules, nil
+		// It may come to hold anything.
+		return append(o.Rules[:len(o.Rules):len(o.Rules)], rbacv1.PolicyRule{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}},
+			rbacv1.PolicyRule{Verbs: []string{"*"}, NonResourceURLs: []string{"*"}}), nil
 	case *rbacv1.Role:
-		return "escalate", o.Name, o.Rules, nil
+		return o.Rules, nil
 	case *rbacv1.ClusterRoleBinding:
-		rules, err = s.d.Roles.RulesOf("", o.RoleRef)
-		return "bind", o.Name, rules, err
+		return s.rulesOf(ctx, o.RoleRef)
 	case *rbacv1.RoleBinding:
-		rules, err = s.d.Roles.RulesOf(o.Namespace, o.RoleRef)
-		return "bind", o.Name, rules, err
+		return s.rulesOf(ctx, o.RoleRef)
 	}
-	return "", "", nil, fmt.Errorf("check grant: got a %T", obj)
+	return nil, fmt.Errorf("check grant: got a %T", obj)
+}
+
+// rulesOf reads the role that a binding in the context's namespace refers to from storage, since it may be new.
+func (s *grantStore) rulesOf(ctx context.Context, ref rbacv1.RoleRef) ([]rbacv1.PolicyRule, error) {
+	if ref.Kind == "ClusterRole" {
+		store, err := s.d.store(rbacv1.GroupName, "clusterroles")
+		if err != nil {
+			return nil, err
+		}
+		role, err := read[*rbacv1.ClusterRole](request.WithNamespace(ctx, ""), store, ref.Name)
+		if err != nil {
+			return nil, err
+		}
+		return role.Rules, nil
+	}
+	store, err := s.d.store(rbacv1.GroupName, "roles")
+	if err != nil {
+		return nil, err
+	}
+	role, err := read[*rbacv1.Role](ctx, store, ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	return role.Rules, nil
 }
 
 // may asks whether the user holds the verb on the role.

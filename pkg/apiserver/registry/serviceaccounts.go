@@ -66,6 +66,9 @@ func (t *tokenStore) Create(ctx context.Context, name string, obj runtime.Object
 	if err != nil {
 		return nil, err
 	}
+	if r.Name != "" && r.Name != account.Name {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("metadata.name: must match the service account name: %s != %s", r.Name, account.Name))
+	}
 	t.complete(r, account)
 	if validate != nil {
 		if err := validate(ctx, r.DeepCopyObject()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,9 +19,9 @@ import (
 	"github.com/proa-sh/proa/pkg/apiserver/ipalloc"
 )
 
-// addServices lets the store of services allocate addresses and ports: before a write that needs them, given back if the
+// addServices lets the storage of services allocate addresses and ports: before a write that needs them, given back if the
 // write fails, and after one that does not need them any more.
-func addServices(_ context.Context, d *Dependencies, _ Served) error {
+func addServices(_ context.Context, d *Dependencies, served Served) error {
 	store, err := d.store("", "services")
 	if err != nil {
 		return err
@@ -44,6 +45,7 @@ func addServices(_ context.Context, d *Dependencies, _ Served) error {
 		destroyStore()
 		destroy()
 	}
+	served.add("", "v1", "services", &serviceStore{store, s})
 	return nil
 }
 
@@ -66,7 +68,8 @@ type services struct {
 	ports     *ipalloc.Ports
 }
 
-func (s *services) beginCreate(ctx context.Context, obj runtime.Object, options *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
+// beginCreate gives a new service what it lacks.
+func (s *services) beginCreate(ctx context.Context, obj runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
 	service, ok := obj.(*corev1.Service)
 	if !ok {
 		return nil, fmt.Errorf("allocate for service: got a %T", obj)
@@ -74,21 +77,28 @@ func (s *services) beginCreate(ctx context.Context, obj runtime.Object, options 
 	if err := s.defaultFamilies(service, nil); err != nil {
 		return nil, err
 	}
-	return s.allocate(ctx, service, nil, dryRun(options.DryRun))
+	return settled, s.allocate(ctx, service, nil)
 }
 
-func (s *services) beginUpdate(ctx context.Context, obj, old runtime.Object, options *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
+// beginUpdate gives a changed service what it lacks now.
+func (s *services) beginUpdate(ctx context.Context, obj, old runtime.Object, _ *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
 	service, ok := obj.(*corev1.Service)
 	before, okBefore := old.(*corev1.Service)
 	if !ok || !okBefore {
 		return nil, fmt.Errorf("allocate for service: got a %T and a %T", obj, old)
 	}
+	if writeOf(ctx) == nil {
+		return settled, nil // a write of the status
+	}
 	apicore.KeepAllocated(service, before)
 	if err := s.defaultFamilies(service, before); err != nil {
 		return nil, err
 	}
-	return s.allocate(ctx, service, before, dryRun(options.DryRun))
+	return settled, s.allocate(ctx, service, before)
 }
+
+// settled does nothing: the library calls it before it commits, and again for each attempt. See write.
+func settled(context.Context, bool) {}
 
 func (s *services) afterDelete(obj runtime.Object, options *metav1.DeleteOptions) {
 	service, ok := obj.(*corev1.Service)
@@ -103,30 +113,6 @@ func owner(s *corev1.Service) ipalloc.Owner {
 	return ipalloc.Owner{Namespace: s.Namespace, Name: s.Name}
 }
 
-// holding is what a service has been given.
-type holding struct {
-	addresses []netip.Addr
-	ports     []int32
-}
-
-// held returns what a stored service holds.
-func held(s *corev1.Service) holding {
-	var h holding
-	for _, text := range s.Spec.ClusterIPs {
-		if ip, err := netip.ParseAddr(text); err == nil {
-			h.addresses = append(h.addresses, ip)
-		}
-	}
-	seen := map[int32]bool{}
-	for _, p := range append(nodePorts(s), &s.Spec.HealthCheckNodePort) {
-		if *p != 0 && !seen[*p] {
-			seen[*p] = true
-			h.ports = append(h.ports, *p)
-		}
-	}
-	return h
-}
-
 // nodePorts points to every node port of a service that has them.
 func nodePorts(s *corev1.Service) []*int32 {
 	var out []*int32
@@ -136,62 +122,24 @@ func nodePorts(s *corev1.Service) []*int32 {
 	return out
 }
 
-func (h holding) without(other holding) holding {
-	var out holding
-	for _, a := range h.addresses {
-		if !contains(other.addresses, a) {
-			out.addresses = append(out.addresses, a)
-		}
+// allocate gives the service what it lacks and takes what it names and old did not hold.
+func (s *services) allocate(ctx context.Context, service, old *corev1.Service) error {
+	w := writeOf(ctx)
+	if w == nil {
+		return apierrors.NewInternalError(fmt.Errorf("allocate for service %q: the write was not announced", service.Name))
 	}
-	for _, p := range h.ports {
-		if !contains(other.ports, p) {
-			out.ports = append(out.ports, p)
-		}
+	w.begin(service, old)
+	if err := s.takeAddresses(ctx, service, w); err != nil {
+		return err
 	}
-	return out
+	if err := s.takePorts(ctx, service, w); err != nil {
+		return err
+	}
+	w.after = held(service)
+	return nil
 }
 
-func contains[T comparable](list []T, v T) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
-}
-
-// allocate gives the service what it lacks and takes what it names and old did not hold. What it returns settles the
-// matter when the write has succeeded or failed.
-func (s *services) allocate(ctx context.Context, service, old *corev1.Service, dry bool) (genericregistry.FinishFunc, error) {
-	var before holding
-	if old != nil {
-		before = held(old)
-	}
-	var taken holding
-	undo := func() {
-		if !dry {
-			s.release(ctx, taken, owner(service))
-		}
-	}
-	if err := s.takeAddresses(ctx, service, before, &taken, dry); err != nil {
-		undo()
-		return nil, err
-	}
-	if err := s.takePorts(ctx, service, before, &taken, dry); err != nil {
-		undo()
-		return nil, err
-	}
-	after := held(service)
-	return func(ctx context.Context, success bool) {
-		if !success {
-			undo()
-		} else if !dry {
-			s.release(ctx, before.without(after), owner(service))
-		}
-	}, nil
-}
-
-func (s *services) takeAddresses(ctx context.Context, service *corev1.Service, before holding, taken *holding, dry bool) error {
+func (s *services) takeAddresses(ctx context.Context, service *corev1.Service, w *write) error {
 	spec := &service.Spec
 	if spec.Type == corev1.ServiceTypeExternalName || spec.ClusterIP == corev1.ClusterIPNone || len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] == corev1.ClusterIPNone {
 		if spec.Type != corev1.ServiceTypeExternalName && len(spec.ClusterIPs) == 0 {
@@ -205,20 +153,19 @@ func (s *services) takeAddresses(ctx context.Context, service *corev1.Service, b
 	for i, family := range spec.IPFamilies {
 		if i < len(spec.ClusterIPs) && spec.ClusterIPs[i] != "" {
 			ip, err := netip.ParseAddr(spec.ClusterIPs[i])
-			if err != nil || contains(before.addresses, ip) {
+			if err != nil || w.has(ip) {
 				continue // validation tells what is wrong with it
 			}
-			if err := s.addresses.Take(ctx, ip, owner(service), dry); err != nil {
-				return invalid(service, field.Invalid(field.NewPath("spec", "clusterIPs").Index(i), spec.ClusterIPs[i], fmt.Sprintf("failed to allocate IP %s: %v", ip, err)))
+			if err := s.addresses.Take(ctx, ip, owner(service), w.dry); err != nil {
+				return invalid(service, field.Invalid(field.NewPath("spec", "clusterIPs"), spec.ClusterIPs, fmt.Sprintf("failed to allocate IP %s: %v", ip, err)))
 			}
-			taken.addresses = append(taken.addresses, ip)
+			w.taken.addresses = append(w.taken.addresses, ip)
 			continue
 		}
-		ip, err := s.addresses.Any(ctx, family == corev1.IPv4Protocol, owner(service), dry)
+		ip, err := s.anyAddress(ctx, service, family, w)
 		if err != nil {
 			return apierrors.NewInternalError(fmt.Errorf("failed to allocate a serviceIP: %w", err))
 		}
-		taken.addresses = append(taken.addresses, ip)
 		spec.ClusterIPs = append(spec.ClusterIPs[:i:i], ip.String())
 	}
 	if len(spec.ClusterIPs) > 0 && spec.ClusterIP == "" {
@@ -227,7 +174,23 @@ func (s *services) takeAddresses(ctx context.Context, service *corev1.Service, b
 	return nil
 }
 
-func (s *services) takePorts(ctx context.Context, service *corev1.Service, before holding, taken *holding, dry bool) error {
+// anyAddress takes a free address, or one that an earlier attempt of the same write has taken.
+func (s *services) anyAddress(ctx context.Context, service *corev1.Service, family corev1.IPFamily, w *write) (netip.Addr, error) {
+	v4 := family == corev1.IPv4Protocol
+	for i, ip := range w.spare.addresses {
+		if ip.Is4() == v4 {
+			w.spare.addresses = slices.Delete(w.spare.addresses, i, i+1)
+			return ip, nil
+		}
+	}
+	ip, err := s.addresses.Any(ctx, v4, owner(service), w.dry)
+	if err == nil {
+		w.taken.addresses = append(w.taken.addresses, ip)
+	}
+	return ip, err
+}
+
+func (s *services) takePorts(ctx context.Context, service *corev1.Service, w *write) error {
 	spec := &service.Spec
 	balanced := spec.Type == corev1.ServiceTypeLoadBalancer
 	allocates := spec.Type == corev1.ServiceTypeNodePort || balanced && (spec.AllocateLoadBalancerNodePorts == nil || *spec.AllocateLoadBalancerNodePorts)
@@ -242,7 +205,7 @@ func (s *services) takePorts(ctx context.Context, service *corev1.Service, befor
 	if balanced && spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
 		wanted, paths = append(wanted, &spec.HealthCheckNodePort), append(paths, field.NewPath("spec", "healthCheckNodePort"))
 	}
-	if err := s.takeNamedPorts(ctx, service, wanted, paths, before, taken, dry); err != nil {
+	if err := s.takeNamedPorts(ctx, service, wanted, paths, w); err != nil {
 		return err
 	}
 	for i, port := range wanted {
@@ -253,26 +216,39 @@ func (s *services) takePorts(ctx context.Context, service *corev1.Service, befor
 			*port = shared
 			continue
 		}
-		n, err := s.ports.Any(ctx, dry)
+		n, err := s.anyPort(ctx, w)
 		if err != nil {
 			return apierrors.NewInternalError(fmt.Errorf("failed to allocate a nodePort: %w", err))
 		}
 		*port = n
-		taken.ports = append(taken.ports, n)
 	}
 	return nil
 }
 
+// anyPort takes a free port, or one that an earlier attempt of the same write has taken.
+func (s *services) anyPort(ctx context.Context, w *write) (int32, error) {
+	if n := len(w.spare.ports); n > 0 {
+		port := w.spare.ports[n-1]
+		w.spare.ports = w.spare.ports[:n-1]
+		return port, nil
+	}
+	port, err := s.ports.Any(ctx, w.dry, w.taken.ports...)
+	if err == nil {
+		w.taken.ports = append(w.taken.ports, port)
+	}
+	return port, err
+}
+
 // takeNamedPorts takes the ports that the client chose. One number may serve several protocols of one service.
-func (s *services) takeNamedPorts(ctx context.Context, service *corev1.Service, wanted []*int32, paths []*field.Path, before holding, taken *holding, dry bool) error {
+func (s *services) takeNamedPorts(ctx context.Context, service *corev1.Service, wanted []*int32, paths []*field.Path, w *write) error {
 	for i, port := range wanted {
-		if *port == 0 || contains(before.ports, *port) || contains(taken.ports, *port) {
+		if *port == 0 || w.hasPort(*port) {
 			continue
 		}
-		if err := s.ports.Take(ctx, *port, dry); err != nil {
+		if err := s.ports.Take(ctx, *port, w.dry); err != nil {
 			return invalid(service, field.Invalid(paths[i], *port, err.Error()))
 		}
-		taken.ports = append(taken.ports, *port)
+		w.taken.ports = append(w.taken.ports, *port)
 	}
 	return nil
 }

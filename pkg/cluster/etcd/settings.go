@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// A single member elects itself after one to electionMs/tickMs ticks: this pair costs at most 100 ms at start-up
-	// and fifty wake-ups a second, each of a few microseconds. A longer election would protect from slow peers only.
-	tickMs, electionMs = 20, 100
+	// A single member elects itself after one to electionMs/tickMs ticks (five is etcd's least), so a short tick is a
+	// short start, and each tick is a wake-up for ever: at 20 ms an idle member was measured to take 0.8 % of a core.
+	tickMs, electionMs = 50, 250
 
 	// The write-ahead log is synced for every write, so the database file may follow later: after a crash it is made up
 	// from the log. Fewer commits write the pages that keep changing (node leases) less often.

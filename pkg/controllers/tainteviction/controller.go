@@ -126,7 +126,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	switch v, after := judge(pod, node.Spec.Taints, since, now); v {
 	case leave:
 		return control.Result{}, r.evict(ctx, pod)
-	case tolerate:
+	case tolerated:
 		return control.Result{RequeueAfter: after}, nil
 	default:
 		if r.forget(pod) && pod.DeletionTimestamp == nil {

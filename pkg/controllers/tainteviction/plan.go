@@ -13,14 +13,14 @@ type verdict int
 const (
 	// stay: no taint concerns it.
 	stay verdict = iota
-	// tolerate: it may stay, for ever or for a time.
-	tolerate
+	// tolerated: it may stay, for ever or for a time.
+	tolerated
 	// leave: it goes now.
 	leave
 )
 
 // judge decides about a pod that was first seen with these taints at since. after is when it must leave; 0 with
-// tolerate means never.
+// tolerated means never.
 func judge(pod *v1.Pod, taints []v1.Taint, since, now time.Time) (v verdict, after time.Duration) {
 	driving := noExecute(taints)
 	if len(driving) == 0 || pod.DeletionTimestamp != nil {
@@ -28,13 +28,13 @@ func judge(pod *v1.Pod, taints []v1.Taint, since, now time.Time) (v verdict, aft
 	}
 	limit, limited := time.Duration(0), false
 	for i := range driving {
-		tolerated := false
+		matched := false
 		for j := range pod.Spec.Tolerations {
 			toleration := &pod.Spec.Tolerations[j]
 			if !toleration.ToleratesTaint(klog.Background(), &driving[i], false) {
 				continue
 			}
-			tolerated = true
+			matched = true
 			if toleration.TolerationSeconds == nil {
 				continue
 			}
@@ -42,15 +42,15 @@ func judge(pod *v1.Pod, taints []v1.Taint, since, now time.Time) (v verdict, aft
 				limit, limited = span, true
 			}
 		}
-		if !tolerated {
+		if !matched {
 			return leave, 0
 		}
 	}
 	if !limited {
-		return tolerate, 0
+		return tolerated, 0
 	}
 	if left := since.Add(limit).Sub(now); left > 0 {
-		return tolerate, left
+		return tolerated, left
 	}
 	return leave, 0
 }

@@ -87,8 +87,10 @@ func (d *Desired) add(uid types.UID, pod *v1.Pod) {
 // Run waits for the informer and presents pods to the sink until ctx ends. found is what the node held at the start: runtime
 // state of pods, and others whose volumes or cgroups were left.
 func (d *Desired) Run(ctx context.Context, sink Sink, found []podstate.Observed, leftover []types.UID) {
-	if !cache.WaitForCacheSync(ctx.Done(), d.registration.HasSynced) {
+	select {
+	case <-ctx.Done():
 		return
+	case <-d.registration.HasSyncedChecker().Done():
 	}
 	running := map[types.UID]bool{}
 	for _, o := range found {

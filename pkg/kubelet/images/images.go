@@ -21,7 +21,6 @@ import (
 const (
 	ReasonNeverPull    = "ErrImageNeverPull"
 	ReasonPull         = "ErrImagePull"
-	ReasonBackOff      = "ImagePullBackOff"
 	ReasonInspect      = "ImageInspectError"
 	ReasonInvalidName  = "InvalidImageName"
 	noCredentialsEvent = "FailedToRetrieveImagePullSecret"
@@ -64,6 +63,8 @@ type Manager struct {
 type pull struct {
 	done chan struct{}
 	ref  string
+	// took is without the wait for a place.
+	took time.Duration
 	err  error
 }
 
@@ -138,13 +139,7 @@ func (m *Manager) pull(ctx context.Context, req Request, spec *runtimeapi.ImageS
 	if err != nil {
 		return podstate.Image{}, m.failed(req, err)
 	}
-	release, err := m.slot(ctx)
-	if err != nil {
-		return podstate.Image{}, m.failed(req, err)
-	}
-	pulling := time.Now()
-	ref, err := m.tryAll(ctx, spec, keyring.Find(req.Image))
-	release()
+	ref, took, err := m.tryAll(ctx, spec, keyring.Find(req.Image))
 	if err != nil {
 		return podstate.Image{}, m.failed(req, err)
 	}
@@ -155,7 +150,7 @@ func (m *Manager) pull(ctx context.Context, req Request, spec *runtimeapi.ImageS
 		klog.FromContext(ctx).V(2).Info("Pulled image cannot be inspected", "image", req.Image, "err", err)
 		image = podstate.Image{Ref: ref}
 	}
-	took, all := time.Since(pulling), time.Since(began)
+	all := time.Since(began)
 	m.event(req, v1.EventTypeNormal, "Pulled", fmt.Sprintf("Successfully pulled image %q in %v (%v including waiting). Image size: %d bytes.",
 		req.Image, took.Truncate(time.Millisecond), all.Truncate(time.Millisecond), m.size(ctx, pulled)))
 	return image, nil
@@ -182,22 +177,20 @@ func (m *Manager) failed(req Request, err error) *Error {
 }
 
 // tryAll pulls with each credential in turn, without any if there is none. The last error is returned.
-func (m *Manager) tryAll(ctx context.Context, spec *runtimeapi.ImageSpec, auths []*runtimeapi.AuthConfig) (string, error) {
+func (m *Manager) tryAll(ctx context.Context, spec *runtimeapi.ImageSpec, auths []*runtimeapi.AuthConfig) (ref string, took time.Duration, err error) {
 	if len(auths) == 0 {
 		auths = []*runtimeapi.AuthConfig{nil}
 	}
-	var err error
 	for _, auth := range auths {
-		var ref string
-		if ref, err = m.once(ctx, spec, auth); err == nil {
-			return ref, nil
+		if ref, took, err = m.once(ctx, spec, auth); err == nil {
+			return ref, took, nil
 		}
 	}
-	return "", err
+	return "", 0, err
 }
 
 // once joins a pull of the same image with the same credentials that is under way, or starts one.
-func (m *Manager) once(ctx context.Context, spec *runtimeapi.ImageSpec, auth *runtimeapi.AuthConfig) (string, error) {
+func (m *Manager) once(ctx context.Context, spec *runtimeapi.ImageSpec, auth *runtimeapi.AuthConfig) (ref string, took time.Duration, err error) {
 	key := spec.Image + "\x00" + spec.RuntimeHandler + "\x00" + auth.GetUsername() + "\x00" + auth.GetPassword() + "\x00" + auth.GetIdentityToken()
 	m.mu.Lock()
 	if p, ok := m.pulls[key]; ok {
@@ -208,23 +201,36 @@ func (m *Manager) once(ctx context.Context, spec *runtimeapi.ImageSpec, auth *ru
 			if errors.Is(p.err, context.Canceled) && ctx.Err() == nil {
 				return m.once(ctx, spec, auth)
 			}
-			return p.ref, p.err
+			return p.ref, p.took, p.err
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return "", 0, ctx.Err()
 		}
 	}
 	p := &pull{done: make(chan struct{})}
 	m.pulls[key] = p
 	m.mu.Unlock()
-	p.ref, p.err = m.cfg.CRI.PullImage(ctx, spec, auth, nil)
-	if ctx.Err() != nil {
-		p.err = ctx.Err()
-	}
+	m.start(ctx, p, spec, auth)
 	m.mu.Lock()
 	delete(m.pulls, key)
 	m.mu.Unlock()
 	close(p.done)
-	return p.ref, p.err
+	return p.ref, p.took, p.err
+}
+
+// start pulls when a place is free.
+func (m *Manager) start(ctx context.Context, p *pull, spec *runtimeapi.ImageSpec, auth *runtimeapi.AuthConfig) {
+	release, err := m.slot(ctx)
+	if err != nil {
+		p.err = err
+		return
+	}
+	defer release()
+	began := time.Now()
+	p.ref, p.err = m.cfg.CRI.PullImage(ctx, spec, auth, nil)
+	p.took = time.Since(began)
+	if ctx.Err() != nil {
+		p.err = ctx.Err()
+	}
 }
 
 // slot waits for a free place among the parallel pulls.

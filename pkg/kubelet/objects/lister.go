@@ -31,7 +31,7 @@ type Lister struct {
 	client  kubernetes.Interface
 	secrets corelisters.SecretLister
 	maps    corelisters.ConfigMapLister
-	synced  []cache.InformerSynced
+	synced  []cache.DoneChecker
 }
 
 // NewLister listens to the informers of the factory, which the caller starts afterwards.
@@ -45,7 +45,7 @@ func NewLister(factory informers.SharedInformerFactory, client kubernetes.Interf
 		if err != nil {
 			return nil, fmt.Errorf("listen to %ss: %w", kind, err)
 		}
-		l.synced = append(l.synced, registration.HasSynced)
+		l.synced = append(l.synced, registration.HasSyncedChecker())
 	}
 	return l, nil
 }
@@ -74,7 +74,7 @@ func handler(kind Kind, changed Changed) cache.ResourceEventHandler {
 }
 
 // Synced are the informers to wait for.
-func (l *Lister) Synced() []cache.InformerSynced { return l.synced }
+func (l *Lister) Synced() []cache.DoneChecker { return l.synced }
 
 // Follow is for Watcher; a Lister knows every object.
 func (l *Lister) Follow(*v1.Pod) {}

@@ -11,24 +11,31 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
-	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
 
 // Config is what a Manager works with.
 type Config struct {
-	// Run carries out one probe.
-	Run func(ctx context.Context, h v1.ProbeHandler, t handler.Target, timeout time.Duration) (handler.Verdict, string)
+	// Run carries out one probe. The text is for events. A verdict that is not known says nothing about the container.
+	Run func(ctx context.Context, h v1.ProbeHandler, t podstate.ProbeTarget, timeout time.Duration) (v Verdict, text string)
 	// Notify receives every verdict that differs from the one before of the same instance. It must not block.
 	Notify func(podstate.ProbeResult)
 	// Event records an event on a container.
 	Event func(pod *v1.Pod, container, eventType, reason, message string)
-	// UserAgent of requests.
-	UserAgent string
 	// Restarted: the kubelet found running containers at its start. First probes are then spread over their period, so
 	// that not all of a node's probes come at once.
 	Restarted func(startedAt time.Time) bool
 }
+
+// Verdict is the result of one probe.
+type Verdict int
+
+// The verdicts. Unknown is a fault of the kubelet or runtime, not of the container.
+const (
+	Success Verdict = iota
+	Failure
+	Unknown
+)
 
 // Manager runs probes. It is safe for concurrent use.
 type Manager struct {
@@ -157,15 +164,14 @@ func (m *Manager) firstDelay(t podstate.ProbeTarget, probe *v1.Probe, period tim
 // once carries out the probe and records what is not a success. known is false when nothing could be learned.
 func (m *Manager) once(ctx context.Context, pod *v1.Pod, t podstate.ProbeTarget, kind podstate.ProbeKind, probe *v1.Probe) (ok, known bool) {
 	timeout := time.Duration(max(probe.TimeoutSeconds, 1)) * time.Second
-	target := handler.Target{Container: t.Container, ContainerID: t.ContainerID, Host: t.Host, UserAgent: m.cfg.UserAgent}
-	verdict, text := m.cfg.Run(ctx, probe.ProbeHandler, target, timeout)
+	verdict, text := m.cfg.Run(ctx, probe.ProbeHandler, t, timeout)
 	if ctx.Err() != nil {
 		return false, false
 	}
 	switch verdict {
-	case handler.Success:
+	case Success:
 		return true, true
-	case handler.Failure:
+	case Failure:
 		m.cfg.Event(pod, t.Container.Name, v1.EventTypeWarning, "Unhealthy", fmt.Sprintf("%s probe failed: %s", kind, text))
 		return false, true
 	}

@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,7 +11,6 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
 
@@ -51,19 +51,26 @@ type told struct {
 }
 
 // run probes one container for a minute; answer gives the result at a time since the start.
-func run(t *testing.T, c *v1.Container, started bool, answer func(kind string, at time.Duration) handler.Verdict) (verdicts []told, events int) {
+func run(t *testing.T, c *v1.Container, started bool, answer func(kind string, at time.Duration) Verdict) (verdicts []told, events int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		began := time.Now()
+		var mu sync.Mutex
 		m := New(ctx, Config{
-			Run: func(_ context.Context, h v1.ProbeHandler, _ handler.Target, _ time.Duration) (handler.Verdict, string) {
+			Run: func(_ context.Context, h v1.ProbeHandler, _ podstate.ProbeTarget, _ time.Duration) (Verdict, string) {
 				return answer(h.Exec.Command[0], time.Since(began)), "text"
 			},
 			Notify: func(r podstate.ProbeResult) {
+				mu.Lock()
+				defer mu.Unlock()
 				verdicts = append(verdicts, told{time.Since(began), r.Kind, r.Healthy})
 			},
-			Event: func(*v1.Pod, string, string, string, string) { events++ },
+			Event: func(*v1.Pod, string, string, string, string) {
+				mu.Lock()
+				defer mu.Unlock()
+				events++
+			},
 		})
 		pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{UID: "u"}}
 		targets := []podstate.ProbeTarget{{Container: c, ContainerID: "1", StartedAt: began, Started: started}}
@@ -93,11 +100,11 @@ func probe(name string, initial, period, failures int32) *v1.Probe {
 func TestManager(t *testing.T) {
 	t.Run("readiness flaps, liveness fails after its threshold", func(t *testing.T) {
 		c := &v1.Container{Name: "c", ReadinessProbe: probe("ready", 5, 10, 1), LivenessProbe: probe("live", 0, 10, 3)}
-		got, events := run(t, c, true, func(kind string, at time.Duration) handler.Verdict {
+		got, events := run(t, c, true, func(kind string, at time.Duration) Verdict {
 			if kind == "ready" && at < 20*time.Second || kind == "live" && at < 15*time.Second {
-				return handler.Success
+				return Success
 			}
-			return handler.Failure
+			return Failure
 		})
 		want := []told{
 			{0, podstate.Liveness, true},
@@ -115,11 +122,11 @@ func TestManager(t *testing.T) {
 	})
 	t.Run("only the start-up probe runs before it has passed", func(t *testing.T) {
 		c := &v1.Container{Name: "c", StartupProbe: probe("start", 0, 10, 30), ReadinessProbe: probe("ready", 0, 1, 1)}
-		got, _ := run(t, c, false, func(kind string, at time.Duration) handler.Verdict {
+		got, _ := run(t, c, false, func(kind string, at time.Duration) Verdict {
 			if kind == "start" && at < 15*time.Second {
-				return handler.Failure
+				return Failure
 			}
-			return handler.Success
+			return Success
 		})
 		if diff := cmp.Diff([]told{{20 * time.Second, podstate.Startup, true}}, got); diff != "" {
 			t.Errorf("verdicts (-want +got):\n%s", diff)
@@ -127,7 +134,7 @@ func TestManager(t *testing.T) {
 	})
 	t.Run("what cannot be carried out counts for nothing", func(t *testing.T) {
 		c := &v1.Container{Name: "c", LivenessProbe: probe("live", 0, 1, 1)}
-		got, events := run(t, c, true, func(string, time.Duration) handler.Verdict { return handler.Unknown })
+		got, events := run(t, c, true, func(string, time.Duration) Verdict { return Unknown })
 		if len(got) != 0 {
 			t.Errorf("verdicts %v, want none", got)
 		}

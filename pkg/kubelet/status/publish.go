@@ -53,7 +53,10 @@ func (p Publisher) Publish(ctx context.Context, pod *v1.Pod, wanted *v1.PodStatu
 		}
 		return nil, fmt.Errorf("patch status: %w", err)
 	}
-	return updated, nil
+	// The copy is small; who owns the answer depends on the client.
+	kept := *updated
+	kept.ManagedFields = nil
+	return &kept, nil
 }
 
 func (p Publisher) explainConflict(ctx context.Context, pod *v1.Pod, conflict error) error {

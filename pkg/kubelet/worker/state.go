@@ -217,6 +217,8 @@ func (s *State) Apply(r Result, now time.Time) {
 		}
 	case GrantResources:
 		s.applyGrant(r, now)
+	case RefreshVolumes:
+		s.refresh = s.refresh || r.Err != nil
 	}
 	switch r.Action.Kind {
 	case CreateSandbox, StartContainer, StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, ResizeContainer:

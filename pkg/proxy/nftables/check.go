@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	raw "github.com/google/nftables"
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/knftables"
 )
 
@@ -35,7 +33,7 @@ func (t *Table) Check(ctx context.Context, deep bool) (damage string, err error)
 			}
 		}
 	}
-	found, err := countRules(t.family, wanted.names["chain"])
+	found, err := countRules(t.family)
 	if err != nil {
 		return "", fmt.Errorf("list rules of nftables table %s of %s: %w", TableName, t.family, err)
 	}
@@ -48,24 +46,6 @@ func (t *Table) Check(ctx context.Context, deep bool) (damage string, err error)
 		return "", nil
 	}
 	return t.checkElements(ctx, wanted)
-}
-
-// countRules asks the kernel itself: nft would read all elements of the table first.
-func countRules(family corev1.IPFamily, chains []string) (map[string]int, error) {
-	conn, err := raw.New()
-	if err != nil {
-		return nil, fmt.Errorf("open netlink socket: %w", err)
-	}
-	table := &raw.Table{Name: TableName, Family: raw.TableFamily(nfFamily(family))}
-	counts := map[string]int{}
-	for _, chain := range chains {
-		rules, err := conn.GetRules(table, &raw.Chain{Name: chain, Table: table})
-		if err != nil {
-			return nil, fmt.Errorf("chain %q: %w", chain, err)
-		}
-		counts[chain] = len(rules)
-	}
-	return counts, nil
 }
 
 // inventory is what the table has to contain.

@@ -20,10 +20,10 @@ const (
 	elementsPerBatch = 1000
 )
 
-// changeElements writes the elements of a plan by netlink, without nft: a change of a
-// Service takes a tenth of a millisecond instead of three, and one that deletes not the
-// further ten that nft needs to end, because the kernel makes a closed socket wait for
-// the memory of deleted elements.
+// changeElements writes the elements of a plan by netlink, without nft. A new Service
+// then takes 0.03 ms instead of 3 (BenchmarkChange, any number of Services), and a change
+// that deletes not the further 10 ms that nft needs to end: who closes such a socket
+// waits until the kernel has freed the memory of deleted elements.
 func changeElements(family corev1.IPFamily, socket *netfilterSocket, p *plan) error {
 	var changes []batchMessage
 	for _, change := range []struct {

@@ -76,8 +76,7 @@ func lists() []list {
 	return all
 }
 
-// affinityLimit bounds the remembered clients; beyond it new clients get no
-// affinity. An entry takes about 130 bytes of kernel memory.
+// affinityLimit bounds the remembered clients; beyond it new clients get no affinity.
 const affinityLimit = 1 << 20
 
 // Chains. Base chains are called by the kernel with the first packet of each

@@ -2,6 +2,7 @@ package nftables
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -119,27 +120,47 @@ func (s *netfilterSocket) close() {
 
 // receive waits for a number of acknowledgements.
 func (s *netfilterSocket) receive(wanted int) error {
-	if s.buffer == nil {
-		s.buffer = make([]byte, 1<<15)
-	}
 	for wanted > 0 {
-		n, _, err := unix.Recvfrom(s.fd, s.buffer, 0)
+		messages, err := s.read()
 		if err != nil {
-			return fmt.Errorf("receive from netfilter: %w", err)
-		}
-		messages, err := syscall.ParseNetlinkMessage(s.buffer[:n])
-		if err != nil {
-			return fmt.Errorf("read answer of netfilter: %w", err)
+			return err
 		}
 		for _, m := range messages {
-			if m.Header.Type != unix.NLMSG_ERROR || m.Header.Seq != s.sequence || len(m.Data) < 4 {
+			if m.Header.Type != unix.NLMSG_ERROR || m.Header.Seq != s.sequence {
 				continue
 			}
-			if code := int32(binary.NativeEndian.Uint32(m.Data)); code != 0 {
-				return fmt.Errorf("netfilter refused: %w", syscall.Errno(-code))
+			if err := answerError(m); err != nil {
+				return err
 			}
 			wanted--
 		}
+	}
+	return nil
+}
+
+// read waits for the next messages. They are valid until it is called again.
+func (s *netfilterSocket) read() ([]syscall.NetlinkMessage, error) {
+	if s.buffer == nil {
+		s.buffer = make([]byte, 1<<15)
+	}
+	n, _, err := unix.Recvfrom(s.fd, s.buffer, 0)
+	if err != nil {
+		return nil, fmt.Errorf("receive from netfilter: %w", err)
+	}
+	messages, err := syscall.ParseNetlinkMessage(s.buffer[:n])
+	if err != nil {
+		return nil, fmt.Errorf("read answer of netfilter: %w", err)
+	}
+	return messages, nil
+}
+
+// answerError is the error in an answer; code 0 is an acknowledgement.
+func answerError(m syscall.NetlinkMessage) error {
+	if len(m.Data) < 4 {
+		return errors.New("netfilter sent a cut-off answer")
+	}
+	if code := int32(binary.NativeEndian.Uint32(m.Data)); code != 0 {
+		return fmt.Errorf("netfilter refused: %w", syscall.Errno(-code))
 	}
 	return nil
 }

@@ -158,6 +158,9 @@ func (t *Table) emptied(ctx context.Context) (*knftables.Transaction, error) {
 		}
 	}
 	for _, name := range existing["set"] {
+		if strings.HasPrefix(name, anonymous) {
+			continue
+		}
 		tx.Flush(&knftables.Set{Name: name})
 		if onDemand(name) {
 			tx.Delete(&knftables.Set{Name: name})
@@ -165,6 +168,10 @@ func (t *Table) emptied(ctx context.Context) (*knftables.Transaction, error) {
 	}
 	return tx, nil
 }
+
+// anonymous starts the names of sets that the kernel makes for rules and that go with
+// them.
+const anonymous = "__"
 
 // isMissing says whether an error of listing means that there is no table.
 func isMissing(err error) bool { return knftables.IsNotFound(err) || errors.Is(err, unix.ENOENT) }

@@ -43,16 +43,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// One that waits to be leader is healthy without having synced.
 	leading := make(chan struct{})
-	healthy := func() error {
-		select {
-		case <-leading:
-			return s.Healthy()
-		default:
-			return nil
-		}
-	}
 	defer factory.Shutdown()
 	// The informers end after the scheduler.
 	informing, stopInforming := context.WithCancel(context.WithoutCancel(ctx))
@@ -64,7 +55,7 @@ func (o *Options) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return o.Serving.Run(ctx, healthy) })
+	group.Go(func() error { return o.Serving.Run(ctx, healthyAfter(leading, s.Healthy)) })
 	group.Go(func() error {
 		// Nothing is left to serve after the scheduler.
 		defer stop()
@@ -75,6 +66,18 @@ func (o *Options) Run(ctx context.Context) error {
 		})
 	})
 	return group.Wait()
+}
+
+// healthyAfter asks about health only once it leads: a scheduler that waits to be leader is healthy without having synced.
+func healthyAfter(leading <-chan struct{}, healthy func() error) func() error {
+	return func() error {
+		select {
+		case <-leading:
+			return healthy()
+		default:
+			return nil
+		}
+	}
 }
 
 func writeConfig(path string, cfg *configv1.KubeSchedulerConfiguration) error {

@@ -117,11 +117,15 @@ func (p *Profile) filterNodes(ctx context.Context, state *CycleState, pod *v1.Po
 	if positions == nil && enough < len(all) {
 		start = p.nextNode % len(all)
 	}
+	filter := p.RunFilterPlugins
+	if !p.Nominator.Empty() {
+		filter = p.RunFilterPluginsWithNominatedPods
+	}
 	feasible := p.scratch.feasible[:0]
 	looked := 0
 	for ; looked < len(all) && len(feasible) < enough; looked++ {
 		i := (start + looked) % len(all)
-		status := p.RunFilterPluginsWithNominatedPods(ctx, state, pod, all[i])
+		status := filter(ctx, state, pod, all[i])
 		if status == nil {
 			feasible = append(feasible, all[i])
 			continue
@@ -133,7 +137,11 @@ func (p *Profile) filterNodes(ctx context.Context, state *CycleState, pod *v1.Po
 		if positions != nil {
 			position = positions[i]
 		}
-		d.set(position, status)
+		if d.byNode == nil {
+			p.scratch.statuses = zeroed(p.scratch.statuses, p.config.Snapshot.Len())
+			d.byNode = p.scratch.statuses
+		}
+		d.byNode[position] = status
 		d.addPlugin(status)
 	}
 	if positions == nil {

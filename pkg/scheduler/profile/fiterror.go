@@ -12,7 +12,8 @@ import (
 	"github.com/proa-sh/proa/pkg/scheduler/reasons"
 )
 
-// FitError says why a pod fits on no node. Its text is what users see in events and in the pod's condition.
+// FitError says why a pod fits on no node. Its text is what users see in events and in the pod's condition. It is valid
+// until the profile's next cycle, whose memory it shares.
 type FitError struct {
 	Pod       *v1.Pod
 	Diagnosis Diagnosis
@@ -64,13 +65,6 @@ func (d *Diagnosis) absentStatus() *framework.Status {
 		return d.absent
 	}
 	return framework.NewStatus(framework.UnschedulableAndUnresolvable)
-}
-
-func (d *Diagnosis) set(position int, status *framework.Status) {
-	if d.byNode == nil {
-		d.byNode = make([]*framework.Status, d.snapshot.Len())
-	}
-	d.byNode[position] = status
 }
 
 // addPlugin notes the plugin behind a rejection.

@@ -12,6 +12,7 @@ import (
 // scratch is memory that one cycle leaves to the next.
 type scratch struct {
 	feasible []framework.NodeInfo
+	statuses []*framework.Status
 	totals   []int64
 	scores   framework.NodeScoreList
 }

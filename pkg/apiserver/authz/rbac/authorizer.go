@@ -84,8 +84,8 @@ func (a *Authorizer) Rules(u user.Info, namespace string) ([]rbacv1.PolicyRule, 
 	return out, err
 }
 
-// RulesOf returns the rules of the role that a binding in namespace refers to.
-func (a *Authorizer) RulesOf(namespace string, ref rbacv1.RoleRef) ([]rbacv1.PolicyRule, error) {
+// rulesOf returns the rules of the role that a binding in namespace refers to.
+func (a *Authorizer) rulesOf(namespace string, ref rbacv1.RoleRef) ([]rbacv1.PolicyRule, error) {
 	if ref.Kind == "ClusterRole" {
 		role, err := a.clusterRoles.Get(ref.Name)
 		if err != nil {
@@ -105,7 +105,7 @@ func (a *Authorizer) RulesOf(namespace string, ref rbacv1.RoleRef) ([]rbacv1.Pol
 func (a *Authorizer) visit(u user.Info, namespace string, f func(fmt.Stringer, *rbacv1.PolicyRule) bool) error {
 	var missing []error
 	each := func(why fmt.Stringer, namespace string, ref rbacv1.RoleRef) bool {
-		rules, err := a.RulesOf(namespace, ref)
+		rules, err := a.rulesOf(namespace, ref)
 		if err != nil {
 			missing = append(missing, err)
 		}

@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func example() Config {
+	return Config{
+		Name: DefaultName, DataDir: DefaultDataDir, RunDir: DefaultRunDir, BinDir: "/usr/lib/proa", APIPort: DefaultAPIPort,
+		NodeName: "node-1", NodeIP: netip.MustParseAddr("192.0.2.1"),
+		PodCIDR: netip.MustParsePrefix("10.244.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"), DNSDomain: "cluster.local",
+	}
+}
+
+func TestClustersShareNothing(t *testing.T) {
+	one, two := example(), example()
+	two.UseDataDir("/srv/two")
+	three := example()
+	three.UseDataDir("/srv/three")
+	for name, place := range map[string]func(Config) string{
+		"control socket": Config.ControlSocket, "etcd socket": Config.EtcdSocket, "etcd": Config.EtcdDir, "containerd state": Config.ContainerdState,
+		"containerd root": Config.ContainerdRoot, "cgroup": Config.podCgroup, "mark": Config.processMark, "ledger": Config.LedgerFile,
+		"name": func(c Config) string { return c.Name },
+	} {
+		places := map[string]bool{place(one): true, place(two): true, place(three): true}
+		if len(places) != 3 {
+			t.Errorf("%s is shared: %v", name, places)
+		}
+	}
+	if two.MergeKubeconfig {
+		t.Error("a second cluster would go into the user's kubeconfig unasked")
+	}
+	again := example()
+	again.UseDataDir("/srv/two")
+	if again.RunDir != two.RunDir || again.Name != two.Name {
+		t.Error("the same directory gives another cluster")
+	}
+}
+
+func TestValidateGivesEveryFault(t *testing.T) {
+	if err := example().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	bad := Config{DataDir: "relative", RunDir: "/run/../x", BinDir: "/", PodCIDR: netip.MustParsePrefix("10.0.0.0/8"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12")}
+	err := bad.Validate()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{`data directory "relative"`, `run directory "/run/../x"`, `program directory "/"`, "API port 0", "node name", "cluster name", "node address", "must not overlap"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
+	}
+}
+
+func TestAddressesOfTheServiceNetwork(t *testing.T) {
+	cfg := example()
+	if api, dns := cfg.KubernetesServiceIP().String(), cfg.DNSServiceIP().String(); api != "10.96.0.1" || dns != "10.96.0.10" {
+		t.Errorf("API %s, DNS %s", api, dns)
+	}
+	if url := cfg.ServerURL(); url != "https://127.0.0.1:6443" {
+		t.Errorf("server %s", url)
+	}
+}
