@@ -98,7 +98,11 @@ func (p *podStreams) portForward() rest.Storage {
 			for _, port := range o.Ports {
 				query.Add("port", fmt.Sprint(port))
 			}
-			pod, base, err := p.pod(ctx, name)
+			pod, err := read[*corev1.Pod](ctx, p.pods, name)
+			if err != nil {
+				return nil, err
+			}
+			base, err := p.kubeletOf(ctx, pod)
 			if err != nil {
 				return nil, err
 			}
@@ -122,26 +126,25 @@ func streamQuery(stdin, stdout, stderr, tty bool) url.Values {
 	return q
 }
 
-// pod returns a pod that has a node, and the root of its kubelet's API.
-func (p *podStreams) pod(ctx context.Context, name string) (*corev1.Pod, *url.URL, error) {
-	pod, err := read[*corev1.Pod](ctx, p.pods, name)
-	if err != nil {
-		return nil, nil, err
-	}
+// kubeletOf returns the root of the API of the pod's kubelet.
+func (p *podStreams) kubeletOf(ctx context.Context, pod *corev1.Pod) (*url.URL, error) {
 	if pod.Spec.NodeName == "" {
-		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("pod %s does not have a host assigned", name))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("pod %s does not have a host assigned", pod.Name))
 	}
-	base, err := p.kubelet.URL(ctx, pod.Spec.NodeName)
-	return pod, base, err
+	return p.kubelet.URL(ctx, pod.Spec.NodeName)
 }
 
 // container returns the kubelet's URL for a stream to a container.
 func (p *podStreams) container(ctx context.Context, action, name, container string, query url.Values) (*url.URL, error) {
-	pod, base, err := p.pod(ctx, name)
+	pod, err := read[*corev1.Pod](ctx, p.pods, name)
 	if err != nil {
 		return nil, err
 	}
 	if container, err = chooseContainer(pod, container); err != nil {
+		return nil, err
+	}
+	base, err := p.kubeletOf(ctx, pod)
+	if err != nil {
 		return nil, err
 	}
 	location := base.JoinPath(action, pod.Namespace, pod.Name, container)

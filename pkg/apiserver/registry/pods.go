@@ -67,6 +67,9 @@ func (b *binder) New() runtime.Object   { return &corev1.Binding{} }
 func (b *binder) Destroy()              {}
 func (b *binder) NamespaceScoped() bool { return true }
 
+// PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate keeps the UID that a binding names the pod by.
+func (b *binder) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool { return true }
+
 func (b *binder) Create(ctx context.Context, name string, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	binding, ok := obj.(*corev1.Binding)
 	if !ok {

@@ -1,0 +1,103 @@
+package endpointslicemirroring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	v1 "k8s.io/api/core/v1"
+	discovery "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	discoverylisters "k8s.io/client-go/listers/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/proa-sh/proa/pkg/controllers/control"
+)
+
+type reconciler struct {
+	control.Dependencies
+	endpoints corelisters.EndpointsLister
+	services  corelisters.ServiceLister
+	slices    discoverylisters.EndpointSliceLister
+}
+
+// New makes the controller. Its keys are Endpoints.
+func New(d control.Dependencies) (control.Controller, error) {
+	core, slices := d.Informers.Core().V1(), d.Informers.Discovery().V1().EndpointSlices()
+	r := &reconciler{d, core.Endpoints().Lister(), core.Services().Lister(), slices.Lister()}
+	return control.NewLoop(control.Spec{
+		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
+		Watches: []source.Source{
+			control.Watch(core.Endpoints().Informer(), func(old, now *v1.Endpoints) []control.Key {
+				one := control.Latest(old, now)
+				return []control.Key{control.KeyOf(one.Namespace, one.Name)}
+			}),
+			control.Watch(core.Services().Informer(), func(old, now *v1.Service) []control.Key {
+				if old != nil && now != nil && (old.Spec.Selector == nil) == (now.Spec.Selector == nil) {
+					return nil
+				}
+				one := control.Latest(old, now)
+				return []control.Key{control.KeyOf(one.Namespace, one.Name)}
+			}),
+			control.Watch(slices.Informer(), func(old, now *discovery.EndpointSlice) []control.Key {
+				slice := control.Latest(old, now)
+				if slice.Labels[discovery.LabelManagedBy] != managedBy || slice.Labels[discovery.LabelServiceName] == "" {
+					return nil
+				}
+				return []control.Key{control.KeyOf(slice.Namespace, slice.Labels[discovery.LabelServiceName])}
+			}),
+		},
+		Writes: []control.Written{control.Shows[discovery.EndpointSlice](slices.Informer())},
+	}), nil
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
+	endpoints, err := r.endpoints.Endpoints(key.Namespace).Get(key.Name)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return control.Result{}, fmt.Errorf("read endpoints: %w", err)
+	}
+	if err != nil {
+		endpoints = nil
+	}
+	service, err := r.services.Services(key.Namespace).Get(key.Name)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return control.Result{}, fmt.Errorf("read service: %w", err)
+	}
+	if err != nil {
+		service = nil
+	}
+	if !mirrored(endpoints, service) {
+		endpoints = nil
+	}
+	existing, err := r.slices.EndpointSlices(key.Namespace).List(labels.SelectorFromValidatedSet(labels.Set{
+		discovery.LabelServiceName: key.Name, discovery.LabelManagedBy: managedBy,
+	}))
+	if err != nil {
+		return control.Result{}, fmt.Errorf("list slices: %w", err)
+	}
+	return control.Result{}, r.act(ctx, key.Namespace, plan(endpoints, existing))
+}
+
+func (r *reconciler) act(ctx context.Context, namespace string, actions []action) error {
+	client := r.Client.DiscoveryV1().EndpointSlices(namespace)
+	var failed []error
+	for _, a := range actions {
+		var err error
+		switch a := a.(type) {
+		case createSlice:
+			_, err = control.Create(ctx, client, a.slice)
+		case updateSlice:
+			_, err = control.Update(ctx, client, a.slice)
+		case deleteSlice:
+			err = control.Delete(ctx, client, a.slice, metav1.DeleteOptions{})
+		}
+		if !control.IsNamespaceEnding(err) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
