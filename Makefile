@@ -40,7 +40,7 @@ images: ## Build the test images (nginx, python, busybox, redis) out of Debian p
 all: tools build images ## Everything that can be built
 
 .PHONY: up
-up: ## Start a cluster on this machine
+up: setup tools build ## Install what is needed, build, and start a cluster on this machine
 	$(PROA) up
 
 .PHONY: down

@@ -20,6 +20,8 @@ var layers = map[string][]string{
 	"staging/apidef":   {},
 	"staging/apirules": {},
 	"manifests":        {},
+	"pkg":              {}, // the map
+	"pkg/quota":        {"pkg/pods"},
 
 	// Leaves: pure questions about one kind.
 	"pkg/pods":     {},
@@ -37,7 +39,7 @@ var layers = map[string][]string{
 	"pkg/controllers/*":           {"pkg/controllers/control", "pkg/pods", "pkg/nodes", "pkg/services", "staging/apirules"},
 	"pkg/controllermanager":       {"pkg/controllers", "pkg/component"},
 	"pkg/scheduler":               {"pkg/component", "pkg/pods", "pkg/nodes", "pkg/services"},
-	"pkg/scheduler/plugins/*":     {"pkg/scheduler/cache", "pkg/scheduler/plugins/normalize", "pkg/scheduler/domains", "pkg/pods", "pkg/nodes"},
+	"pkg/scheduler/plugins/*":     {"pkg/scheduler/cache", "pkg/scheduler/plugins/normalize", "pkg/scheduler/domains", "pkg/scheduler/reasons", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet":                 {"pkg/component", "pkg/pods", "pkg/nodes", "pkg/services"},
 	"pkg/kubelet/desired":         {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/worker":          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
@@ -65,7 +67,7 @@ var layers = map[string][]string{
 	"test/cluster":     {"pkg", "test/make"},
 	"test/integration": {"pkg", "test/make", "test/cluster", "staging"},
 	"test/e2e":         {"test/make", "test/images"},
-	"test/images":      {},
+	"test/images":      {"pkg/cluster/images"},
 	"test/bench":       {"pkg", "test/make", "test/cluster"},
 }
 

@@ -63,10 +63,19 @@ func (c *cluster) kubectl(args ...string) string {
 	return out
 }
 
+// command is kubectl as the machine has it, or the one that is built into proa.
+func (c *cluster) command(ctx context.Context, args ...string) *exec.Cmd {
+	args = append([]string{"-n", c.namespace}, args...)
+	if path, err := exec.LookPath("kubectl"); err == nil {
+		return exec.CommandContext(ctx, path, args...)
+	}
+	return exec.CommandContext(ctx, binDir+"/proa", append([]string{"kubectl"}, args...)...)
+}
+
 func (c *cluster) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "kubectl", append([]string{"-n", c.namespace}, args...)...).CombinedOutput()
+	out, err := c.command(ctx, args...).CombinedOutput()
 	return string(out), err
 }
 
@@ -138,7 +147,7 @@ func (s *stream) text() string {
 func (c *cluster) start(args ...string) *stream {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, "kubectl", append([]string{"-n", c.namespace}, args...)...)
+	command := c.command(ctx, args...)
 	s := &stream{t: c.t}
 	command.Stdout, command.Stderr = s, s
 	var err error

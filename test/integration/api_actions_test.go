@@ -123,7 +123,9 @@ func (t actionTest) evictions() {
 	pods, budgets := t.client.CoreV1().Pods("default"), t.client.PolicyV1().PodDisruptionBudgets("default")
 	pod := t.pod("evicted")
 	evict := func(options *metav1.DeleteOptions) error {
-		return t.client.PolicyV1().Evictions("default").Evict(t.Context(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "evicted"}, DeleteOptions: options})
+		eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "evicted"}, DeleteOptions: options}
+		// Clients wait and try again when they are told to, which this test does not want.
+		return t.client.CoreV1().RESTClient().Post().MaxRetries(0).Namespace("default").Resource("pods").Name("evicted").SubResource("eviction").Body(eviction).Do(t.Context()).Error()
 	}
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
