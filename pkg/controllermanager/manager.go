@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -146,6 +147,20 @@ func selected(selection []string, name string) bool {
 	}
 }
 
+// elsewhere are upstream's controllers that do not exist here, so that command lines that switch them off stay valid.
+func elsewhere() []string {
+	return []string{
+		"bootstrap-signer-controller", "cloud-node-lifecycle-controller", "device-taint-eviction-controller", "ephemeral-volume-controller",
+		"horizontal-pod-autoscaler-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
+		"legacy-serviceaccount-token-cleaner-controller", "node-route-controller", "persistentvolume-attach-detach-controller",
+		"persistentvolume-binder-controller", "persistentvolume-expander-controller", "persistentvolume-protection-controller",
+		"persistentvolumeclaim-protection-controller", "podcertificaterequest-cleaner-controller", "resourceclaim-controller",
+		"resourcequota-controller", "selinux-warning-controller", "service-cidr-controller", "service-lb-controller",
+		"serviceaccount-token-controller", "storage-version-migrator-controller", "storageversion-garbage-collector-controller",
+		"token-cleaner-controller", "ttl-controller", "validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
+	}
+}
+
 // check finds names in the selection that no controller has.
 func check(selection []string) error {
 	var unknown []error
@@ -153,8 +168,11 @@ func check(selection []string) error {
 		if name == "*" {
 			continue
 		}
-		if len(name) > 0 && name[0] == '-' {
-			name = name[1:]
+		if off, isOff := strings.CutPrefix(name, "-"); isOff {
+			if slices.Contains(elsewhere(), off) {
+				continue // it is off anyhow
+			}
+			name = off
 		}
 		if !slices.ContainsFunc(controllers.All(), func(e controllers.Entry) bool { return e.Name == name }) {
 			unknown = append(unknown, fmt.Errorf("%q is not a controller", name))

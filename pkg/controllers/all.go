@@ -3,12 +3,16 @@ package controllers
 import (
 	"errors"
 
+	"github.com/proa-sh/proa/pkg/controllers/clusterroleaggregation"
 	"github.com/proa-sh/proa/pkg/controllers/control"
+	"github.com/proa-sh/proa/pkg/controllers/cronjob"
 	"github.com/proa-sh/proa/pkg/controllers/csr"
 	"github.com/proa-sh/proa/pkg/controllers/daemonset"
 	"github.com/proa-sh/proa/pkg/controllers/deployment"
+	"github.com/proa-sh/proa/pkg/controllers/disruption"
 	"github.com/proa-sh/proa/pkg/controllers/endpoints"
 	"github.com/proa-sh/proa/pkg/controllers/endpointslice"
+	"github.com/proa-sh/proa/pkg/controllers/endpointslicemirroring"
 	"github.com/proa-sh/proa/pkg/controllers/garbagecollector"
 	"github.com/proa-sh/proa/pkg/controllers/job"
 	"github.com/proa-sh/proa/pkg/controllers/namespace"
@@ -20,6 +24,7 @@ import (
 	"github.com/proa-sh/proa/pkg/controllers/serviceaccount"
 	"github.com/proa-sh/proa/pkg/controllers/statefulset"
 	"github.com/proa-sh/proa/pkg/controllers/tainteviction"
+	"github.com/proa-sh/proa/pkg/controllers/ttlafterfinished"
 )
 
 // ErrOff is returned by a constructor whose settings say that the controller has nothing to do.
@@ -102,6 +107,27 @@ func All() []Entry {
 			New: plain(job.New),
 		},
 		{
+			Name: "cronjob-controller", Identity: "cronjob-controller", Source: "cronjob-controller", Workers: 5,
+			Reads: []string{"cronjobs.batch", "jobs.batch"}, Writes: []string{"cronjobs.batch", "jobs.batch"},
+			New: plain(cronjob.New),
+		},
+		{
+			Name: "ttl-after-finished-controller", Identity: "ttl-after-finished-controller", Source: "ttl-after-finished-controller", Workers: 5,
+			Reads: []string{"jobs.batch"}, Writes: []string{"jobs.batch"},
+			New: plain(ttlafterfinished.New),
+		},
+		{
+			Name: "disruption-controller", Identity: "disruption-controller", Source: "controllermanager", Workers: 2,
+			Reads:  []string{"poddisruptionbudgets.policy", "pods", "replicasets.apps", "deployments.apps", "statefulsets.apps", "replicationcontrollers"},
+			Writes: []string{"poddisruptionbudgets.policy"},
+			New:    plain(disruption.New),
+		},
+		{
+			Name: "clusterrole-aggregation-controller", Identity: "clusterrole-aggregation-controller", Source: "clusterrole-aggregation-controller", Workers: 2,
+			Reads: []string{"clusterroles.rbac.authorization.k8s.io"}, Writes: []string{"clusterroles.rbac.authorization.k8s.io"},
+			New: plain(clusterroleaggregation.New),
+		},
+		{
 			Name: "endpointslice-controller", Identity: "endpointslice-controller", Source: "endpoint-slice-controller", Workers: 5,
 			Reads: []string{"services", "pods", "nodes", "endpointslices.discovery.k8s.io"}, Writes: []string{"endpointslices.discovery.k8s.io"},
 			New: func(d control.Dependencies, s Settings) (control.Controller, error) {
@@ -112,6 +138,11 @@ func All() []Entry {
 			Name: "endpoints-controller", Identity: "endpoint-controller", Source: "endpoint-controller", Workers: 5,
 			Reads: []string{"services", "pods", "endpoints"}, Writes: []string{"endpoints"},
 			New: plain(endpoints.New),
+		},
+		{
+			Name: "endpointslice-mirroring-controller", Identity: "endpointslicemirroring-controller", Source: "endpoint-slice-mirroring-controller", Workers: 5,
+			Reads: []string{"endpoints", "services", "endpointslices.discovery.k8s.io"}, Writes: []string{"endpointslices.discovery.k8s.io"},
+			New: plain(endpointslicemirroring.New),
 		},
 		{
 			Name: "node-lifecycle-controller", Identity: "node-controller", Source: "node-controller", Workers: 4,

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/kubelet/runtime"
+	"github.com/proa-sh/proa/pkg/kubelet/status"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
 	"github.com/proa-sh/proa/pkg/pods"
 )
@@ -47,7 +48,7 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 	case worker.PostStart:
 		r.Err = p.hook(ctx, t, func(l *v1.Lifecycle) *v1.LifecycleHandler { return l.PostStart })
 	case worker.PreStop:
-		p.preStop(ctx, t)
+		r.Err = p.preStop(ctx, t)
 	case worker.StopContainer:
 		r.Err = p.runtime.StopContainer(ctx, a.ID, a.Grace)
 	case worker.RemoveContainer:
@@ -72,7 +73,11 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 	case worker.PublishStatus:
 		p.publish(ctx, t, &r)
 	case worker.DeletePod:
-		r.Err = p.publisher.Delete(ctx, pod)
+		if err := p.publisher.Delete(ctx, pod); errors.Is(err, status.ErrGone) {
+			r.Gone = true
+		} else {
+			r.Err = err
+		}
 	default:
 		r.Err = fmt.Errorf("unknown action %q", a.Kind)
 	}
@@ -214,20 +219,29 @@ func (p *parts) hook(ctx context.Context, t worker.Task, choose func(*v1.Lifecyc
 	return handler.RunHook(ctx, choose(c.Lifecycle), target, p.runtime.Exec)
 }
 
-// preStop runs the hook within the grace period. A hook that fails is told; the container ends all the same.
-func (p *parts) preStop(ctx context.Context, t worker.Task) {
+// preStop runs the hook within the grace period. A hook that fails is told; the container ends all the same. That it has ended
+// is remembered while the pod ends, so that the next kubelet does not run it once more.
+func (p *parts) preStop(ctx context.Context, t worker.Task) error {
 	limited, cancel := context.WithTimeout(ctx, time.Duration(t.Action.Grace)*time.Second)
 	defer cancel()
 	err := p.hook(limited, t, func(l *v1.Lifecycle) *v1.LifecycleHandler { return l.PreStop })
 	if err != nil && ctx.Err() == nil {
 		p.events.record(t.Pod, t.Action.Container, v1.EventTypeWarning, "FailedPreStopHook", "PreStopHook failed")
 	}
+	if ctx.Err() != nil || t.Pod.DeletionTimestamp == nil {
+		return ctx.Err()
+	}
+	if err := p.runtime.MarkPreStop(t.Pod.UID, t.Action.Container, t.Action.ID); err != nil {
+		klog.FromContext(ctx).Error(err, "A restart of the kubelet will run the hook again", "container", t.Action.Container)
+	}
+	return nil
 }
 
 func (p *parts) publish(ctx context.Context, t worker.Task, r *worker.Result) {
 	pod, err := p.publisher.Publish(ctx, t.Pod, t.Status)
-	if apierrors.IsNotFound(err) {
+	if errors.Is(err, status.ErrGone) {
+		r.Gone = true
 		return
 	}
-	r.Pod, r.Err = pod, err
+	r.Pod, r.Err, r.Refused = pod, err, status.Refused(err)
 }

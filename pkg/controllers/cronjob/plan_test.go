@@ -125,7 +125,7 @@ func TestPlan(t *testing.T) {
 func TestNewJob(t *testing.T) {
 	berlin := "Europe/Berlin"
 	job := plan(observed{cron: newCron(zone(berlin)), now: start.Add(10 * time.Minute)}).create
-	if job.Name != "nightly-29454730" || job.Labels["a"] != "b" || job.Annotations[batch.CronJobScheduledTimestampAnnotation] != "2026-01-01T01:10:00+01:00" {
+	if job.Name != "nightly-29453770" || job.Labels["a"] != "b" || job.Annotations[batch.CronJobScheduledTimestampAnnotation] != "2026-01-01T01:10:00+01:00" {
 		t.Errorf("job %s with labels %v and annotations %v", job.Name, job.Labels, job.Annotations)
 	}
 }
@@ -137,7 +137,7 @@ func TestStatus(t *testing.T) {
 	if len(out.status.Active) != 1 || out.status.Active[0].UID != "20" || !out.status.LastSuccessfulTime.Time.Equal(start.Add(10*time.Minute)) {
 		t.Errorf("status %+v", out.status)
 	}
-	if diff := cmp.Diff([]event{{"Normal", "SawCompletedJob", "Saw completed job: nightly-29454730, condition: Complete"}}, out.events, cmp.AllowUnexported(event{})); diff != "" {
+	if diff := cmp.Diff([]event{{"Normal", "SawCompletedJob", "Saw completed job: nightly-29453770, condition: Complete"}}, out.events, cmp.AllowUnexported(event{})); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }

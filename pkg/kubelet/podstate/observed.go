@@ -70,6 +70,8 @@ type Container struct {
 	Mounts []*runtimeapi.Mount
 	// GracePeriod is the seconds that the pod granted when the instance was made; 0 when unknown.
 	GracePeriod int64
+	// PreStopDone says that the preStop hook has ended, perhaps under an earlier kubelet. Set while the instance lives.
+	PreStopDone bool
 }
 
 // Sandbox returns the newest sandbox, or nil.

@@ -98,7 +98,7 @@ func (r *Runtime) assemble(ctx context.Context, uid types.UID, sandboxes []*runt
 				continue
 			}
 		}
-		container, err := r.container(ctx, c)
+		container, err := r.container(ctx, uid, c)
 		if isNotFound(err) {
 			continue
 		}
@@ -131,7 +131,7 @@ func (r *Runtime) sandboxIPs(ctx context.Context, s *runtimeapi.PodSandbox, prev
 	return ips, nil
 }
 
-func (r *Runtime) container(ctx context.Context, c *runtimeapi.Container) (podstate.Container, error) {
+func (r *Runtime) container(ctx context.Context, uid types.UID, c *runtimeapi.Container) (podstate.Container, error) {
 	response, err := r.cfg.CRI.ContainerStatus(ctx, c.Id, false)
 	if err != nil {
 		return podstate.Container{}, fmt.Errorf("read status of container %s: %w", c.Id, err)
@@ -169,10 +169,12 @@ func (r *Runtime) container(ctx context.Context, c *runtimeapi.Container) (podst
 			out.GracePeriod = seconds
 		}
 	}
-	if out.Phase == podstate.Exited {
-		if words := r.lastWords(ctx, s); words != "" {
-			out.Message = words
-		}
+	if out.Phase != podstate.Exited {
+		out.PreStopDone, err = r.preStopDone(uid, out.Name, out.ID)
+		return out, err
+	}
+	if words := r.lastWords(ctx, s); words != "" {
+		out.Message = words
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	v1 "k8s.io/api/core/v1"
@@ -38,8 +39,11 @@ func Patch(uid types.UID, known, wanted *v1.PodStatus) ([]byte, error) {
 	return patch, nil
 }
 
-// Publish brings the API from the status in pod to the wanted one and returns the pod as the API now has it. A pod that is
-// gone, or was replaced, gives a not-found error.
+// ErrGone says that the pod's object is no longer in the API, or that another one has its name.
+var ErrGone = errors.New("pod is gone")
+
+// Publish brings the API from the status in pod to the wanted one and returns the pod as the API now has it. It gives
+// ErrGone for a pod that is gone or was replaced.
 func (p Publisher) Publish(ctx context.Context, pod *v1.Pod, wanted *v1.PodStatus) (*v1.Pod, error) {
 	patch, err := Patch(pod.UID, &pod.Status, wanted)
 	if err != nil {
@@ -47,11 +51,7 @@ func (p Publisher) Publish(ctx context.Context, pod *v1.Pod, wanted *v1.PodStatu
 	}
 	updated, err := p.Client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 	if err != nil {
-		// A wrong UID is a conflict that no retry mends; the read tells it from others.
-		if apierrors.IsConflict(err) {
-			return nil, p.explainConflict(ctx, pod, err)
-		}
-		return nil, fmt.Errorf("patch status: %w", err)
+		return nil, p.explain(ctx, pod, fmt.Errorf("patch status: %w", err))
 	}
 	// The copy is small; who owns the answer depends on the client.
 	kept := *updated
@@ -59,28 +59,38 @@ func (p Publisher) Publish(ctx context.Context, pod *v1.Pod, wanted *v1.PodStatu
 	return &kept, nil
 }
 
-func (p Publisher) explainConflict(ctx context.Context, pod *v1.Pod, conflict error) error {
+// explain tells whether a failed write means that the pod is gone. A conflict may be a wrong UID, which no retry mends; and
+// not every not-found is about the pod: admission answers so for a namespace that is missing while its pods still end. Only
+// reading the pod tells.
+func (p Publisher) explain(ctx context.Context, pod *v1.Pod, failure error) error {
+	if !apierrors.IsConflict(failure) && !apierrors.IsNotFound(failure) {
+		return failure
+	}
 	current, err := p.Client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("read pod after a conflict: %w", err)
+	switch {
+	case apierrors.IsNotFound(err):
+		return ErrGone
+	case err != nil:
+		return errors.Join(failure, fmt.Errorf("read pod to explain the failure: %w", err))
+	case current.UID != pod.UID:
+		return ErrGone
 	}
-	if current.UID != pod.UID {
-		return apierrors.NewNotFound(v1.Resource("pods"), pod.Name)
-	}
-	return fmt.Errorf("patch status: %w", conflict)
+	return failure
 }
 
-// Delete removes the pod's object at once: its node has nothing of it left.
+// Refused says that the API understood and does not take the status: waiting alone does not mend that.
+func Refused(err error) bool {
+	return apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err)
+}
+
+// Delete removes the pod's object at once: its node has nothing of it left. It gives ErrGone when that had happened before.
 func (p Publisher) Delete(ctx context.Context, pod *v1.Pod) error {
 	now := int64(0)
 	err := p.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
 		GracePeriodSeconds: &now, Preconditions: &metav1.Preconditions{UID: &pod.UID},
 	})
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
-	}
 	if err != nil {
-		return fmt.Errorf("delete pod: %w", err)
+		return p.explain(ctx, pod, fmt.Errorf("delete pod: %w", err))
 	}
 	return nil
 }

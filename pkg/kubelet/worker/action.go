@@ -118,8 +118,12 @@ type Result struct {
 	Image podstate.Image
 	// ID of the instance that StartContainer started.
 	ID string
-	// Pod is set by PublishStatus: the object as the API now has it; nil with a nil Err when it is gone.
+	// Pod is set by PublishStatus: the object as the API now has it.
 	Pod *v1.Pod
+	// Gone is set by PublishStatus and DeletePod when the object is not in the API any more.
+	Gone bool
+	// Refused is set by PublishStatus with an Err that trying again will hardly mend.
+	Refused bool
 	// Granted are the resources that GrantResources was asked for; nil when Waiting says why they are not granted.
 	Granted map[string]v1.ResourceRequirements
 	// Refresh is when volumes have to be refreshed next; zero for never. Set by MountVolumes and RefreshVolumes.

@@ -164,14 +164,18 @@ func (s *State) down() bool {
 	return true
 }
 
+// maxRefusals is how often a final status is offered that the API refuses, before the object is deleted without it.
+const maxRefusals = 3
+
 // publish writes the status if it differs from the API's, and removes the object at the very end.
 func (s *State) publish(changed bool, now time.Time) (actions []Action, wake time.Time) {
 	p := &step{State: s, now: now}
+	last := s.down() && s.Pod.DeletionTimestamp != nil
 	switch {
 	case s.Gone || !s.known:
-	case changed:
+	case changed && !(last && s.refusals >= maxRefusals):
 		p.due(Action{Kind: PublishStatus})
-	case s.down() && s.Pod.DeletionTimestamp != nil && !s.removed && !p.isBusy(Action{Kind: PublishStatus}):
+	case last && !s.removed && !p.isBusy(Action{Kind: PublishStatus}):
 		p.due(Action{Kind: DeletePod})
 	}
 	return p.actions, p.wake

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -99,8 +100,8 @@ func (p *step) kill(c *v1.Container, live *podstate.Container, i *instance, turn
 	k := i.kill
 	deadline := k.began.Add(time.Duration(k.grace) * time.Second)
 	if k.grace > 0 && p.now.Before(deadline) {
-		if hasPreStop(c) && i.hooked && !k.preStop {
-			p.due(Action{Kind: PreStop, Container: live.Name, ID: live.ID, Grace: k.grace})
+		if hasPreStop(c) && i.hooked && !i.preStop {
+			p.due(Action{Kind: PreStop, Container: live.Name, ID: live.ID, Grace: int64(math.Ceil(deadline.Sub(p.now).Seconds()))})
 			p.wakeAt(deadline)
 			return
 		}

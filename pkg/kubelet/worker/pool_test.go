@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -28,6 +29,8 @@ type world struct {
 	refuse  *podstate.Reason
 	// hang makes an action last until its context ends.
 	hang Kind
+	// refusal is how the API answers a status; nil takes it.
+	refusal error
 }
 
 func (w *world) do(ctx context.Context, t Task) Result {
@@ -63,6 +66,10 @@ func (w *world) do(ctx context.Context, t Task) Result {
 	case RemoveSandbox:
 		o.Sandboxes = nil
 	case PublishStatus:
+		if w.refusal != nil {
+			r.Err, r.Refused = w.refusal, true
+			break
+		}
 		w.version++
 		pod := t.Pod.DeepCopy()
 		pod.ResourceVersion = strconv.Itoa(w.version)
@@ -155,6 +162,56 @@ func TestPool(t *testing.T) {
 			t.Errorf("the end (-want +got):\n%s", diff)
 		}
 		if _, ok := p.Snapshot("u"); ok || w.targets != 0 {
+			t.Error("the worker is still there")
+		}
+		cancel()
+		p.Wait()
+	})
+}
+
+// TestPoolDeletesWithoutStatus: an API that refuses the final status, as it does in a namespace that is gone, gets the pod
+// deleted all the same, and what was used on the node is free before.
+func TestPoolDeletesWithoutStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		w := &world{pods: map[types.UID]*podstate.Observed{}}
+		p := w.pool(ctx)
+		p.Update(aPod(), false)
+		synctest.Wait()
+		w.take()
+		w.mu.Lock()
+		w.refusal = errors.New("namespaces \"ns\" not found")
+		w.version++
+		w.mu.Unlock()
+		dying := aPod()
+		dying.ResourceVersion = strconv.Itoa(w.version)
+		dying.DeletionTimestamp, dying.DeletionGracePeriodSeconds = &metav1.Time{Time: time.Now()}, new(int64(5))
+		p.Update(dying, false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		done := w.take()
+		deleted, offered := slices.Index(done, string(DeletePod)), 0
+		if deleted < 0 {
+			t.Fatalf("the pod was not deleted; done: %v", done)
+		}
+		for _, d := range done[:deleted] {
+			if d == string(PublishStatus) {
+				offered++
+			}
+		}
+		if offered < maxRefusals || !slices.Contains(done[:deleted], string(UnmountVolumes)) || !slices.Contains(done[:deleted], string(RemoveCgroup)) {
+			t.Errorf("status offered %d times before the deletion; done: %v", offered, done)
+		}
+		if slices.Contains(done[deleted+1:], string(DeletePod)) {
+			t.Errorf("deleted more than once: %v", done)
+		}
+		// The object is there until the API says that it is gone.
+		if _, ok := p.Snapshot("u"); !ok {
+			t.Error("the worker has left before the object has")
+		}
+		p.Delete("u")
+		synctest.Wait()
+		if _, ok := p.Snapshot("u"); ok {
 			t.Error("the worker is still there")
 		}
 		cancel()

@@ -141,6 +141,7 @@ func (s *scenario) begin(text string) {
 			s.model.Containers = append(s.model.Containers, podstate.Container{
 				ID: strings.TrimPrefix(cs.ContainerID, "test://"), Name: cs.Name, SandboxID: "s0", Phase: podstate.Running,
 				Hash: "", StartedAt: cs.State.Running.StartedAt.Time, Attempt: uint32(cs.RestartCount),
+				PreStopDone: pod.Annotations["test/pre-stop-done"] == cs.Name,
 			})
 		}
 	}

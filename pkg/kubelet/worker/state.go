@@ -53,10 +53,14 @@ type State struct {
 	uncgrouped       bool
 	unlogged         bool
 	removed          bool
+	// refusals counts how often in a row the API has refused the status.
+	refusals int
 
 	// Ending is set once and for all when the pod is to end; endBegan is when that was seen.
 	Ending   *podstate.Ending
 	endBegan time.Time
+	// deletedBefore: the pod was being deleted already when this kubelet saw it first.
+	deletedBefore bool
 
 	memos     map[string]*memo
 	instances map[string]*instance
@@ -85,6 +89,7 @@ type memo struct {
 type instance struct {
 	hooked   bool
 	hookGone string // why the postStart hook failed, "" if it did not
+	preStop  bool   // the preStop hook has ended
 	startup  bool
 	ready    bool
 	// unhealthy names the probe that failed for good.
@@ -94,9 +99,8 @@ type instance struct {
 
 // kill is the ending of one instance.
 type kill struct {
-	began   time.Time
-	grace   int64
-	preStop bool // the hook has ended
+	began time.Time
+	grace int64
 	// planned: the container is restarted because the pod changed; that is no crash.
 	planned bool
 	stopBy  time.Time
@@ -107,6 +111,7 @@ func NewState(pod *v1.Pod, settings Settings) *State {
 	return &State{
 		settings:         settings,
 		Pod:              pod,
+		deletedBefore:    pod.DeletionTimestamp != nil,
 		memos:            map[string]*memo{},
 		instances:        map[string]*instance{},
 		stoppedSandboxes: map[string]bool{},
@@ -207,8 +212,8 @@ func (s *State) Apply(r Result, now time.Time) {
 	case PostStart:
 		s.applyPostStart(r)
 	case PreStop:
-		if i := s.instances[r.Action.ID]; i != nil && i.kill != nil {
-			i.kill.preStop = true
+		if i := s.instances[r.Action.ID]; i != nil {
+			i.preStop = true
 		}
 	case ResizeContainer:
 		s.resize.fault(r.Action.Container, r.Err)
@@ -232,6 +237,9 @@ func (s *State) applyFacts(r Result) {
 		s.dirty = true
 		return
 	}
+	if r.Refused {
+		s.refusals++
+	}
 	if r.Err != nil {
 		return
 	}
@@ -254,11 +262,10 @@ func (s *State) applyFacts(r Result) {
 	case RemoveLogs:
 		s.unlogged = true
 	case DeletePod:
-		s.removed = true
+		s.removed, s.Gone = true, s.Gone || r.Gone
 	case PublishStatus:
-		if r.Pod == nil {
-			s.Gone = true
-		} else if !older(r.Pod, s.Pod) {
+		s.refusals, s.Gone = 0, s.Gone || r.Gone
+		if r.Pod != nil && !older(r.Pod, s.Pod) {
 			s.SetPod(r.Pod)
 		}
 	}
@@ -273,7 +280,7 @@ func (s *State) setObserved(o podstate.Observed) {
 		if s.instances[c.ID] != nil || c.Phase == podstate.Created {
 			continue
 		}
-		found := &instance{hooked: true}
+		found := &instance{hooked: true, preStop: c.PreStopDone}
 		for cs := range allStatuses(s.Pod) {
 			if cs.ContainerID == s.settings.RuntimeName+"://"+c.ID {
 				found.startup = cs.Started != nil && *cs.Started

@@ -106,8 +106,22 @@ func (p *step) decideEnding() {
 		}
 	}
 	if p.Ending != nil {
-		p.endBegan = p.now
+		p.endBegan = p.endSince()
 	}
+}
+
+// endSince is when the grace period began: now, as no clock but this node's counts. A pod that was being deleted before this
+// kubelet saw it first gets only what is left, or each restart of the kubelet would grant it the whole again.
+func (p *step) endSince() time.Time {
+	if !p.deletedBefore || p.Pod.DeletionTimestamp == nil {
+		return p.now
+	}
+	grace := time.Duration(p.endGrace()) * time.Second
+	began := p.Pod.DeletionTimestamp.Add(-grace)
+	if began.After(p.now) {
+		return p.now
+	}
+	return began
 }
 
 func (p *step) pastDeadline() bool {

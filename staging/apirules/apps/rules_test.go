@@ -183,6 +183,7 @@ func TestStatefulSets(t *testing.T) {
 		{Name: "retention", Change: func(s *appsv1.StatefulSet) { s.Spec.PersistentVolumeClaimRetentionPolicy.WhenScaled = "x" }, Want: []string{notSupported("spec.persistentVolumeClaimRetentionPolicy.whenScaled")}},
 		{Name: "ordinals", Change: func(s *appsv1.StatefulSet) { s.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: -1} }, Want: []string{invalid("spec.ordinals.start")}},
 		{Name: "mount without claim", Change: func(s *appsv1.StatefulSet) { s.Spec.VolumeClaimTemplates = nil }, Want: []string{rulestest.NotFound("spec.template.spec.containers[0].volumeMounts[0].name")}},
+		{Name: "claim", Change: func(s *appsv1.StatefulSet) { s.Spec.VolumeClaimTemplates[0].Spec.AccessModes = nil }, Want: []string{required("spec.volumeClaimTemplates[0].spec.accessModes")}},
 		{Name: "selector", Change: func(s *appsv1.StatefulSet) { s.Spec.Selector = &metav1.LabelSelector{} }, Want: []string{invalid("spec.selector")}},
 		{Name: "endless history", Change: func(s *appsv1.StatefulSet) { s.Spec.RevisionHistoryLimit = ptr.To[int32](-1) }},
 	})

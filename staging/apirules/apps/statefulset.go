@@ -88,11 +88,9 @@ func ValidateStatefulSetUpdate(newS, old *appsv1.StatefulSet) field.ErrorList {
 
 func statefulSetSpec(s, old *appsv1.StatefulSetSpec) field.ErrorList {
 	p := field.NewPath("spec")
-	var oldSel = (*appsv1.StatefulSetSpec)(nil)
+	was := &appsv1.StatefulSetSpec{}
 	if old != nil {
-		oldSel = old
-	} else {
-		oldSel = &appsv1.StatefulSetSpec{}
+		was = old
 	}
 	errs := podManagement(s.PodManagementPolicy, p.Child("podManagementPolicy"))
 	errs = append(errs, statefulSetStrategy(&s.UpdateStrategy, p.Child("updateStrategy"))...)
@@ -109,8 +107,23 @@ func statefulSetSpec(s, old *appsv1.StatefulSetSpec) field.ErrorList {
 	if s.ServiceName != "" && (old == nil || old.ServiceName != s.ServiceName) {
 		errs = append(errs, meta.Invalid(s.ServiceName, p.Child("serviceName"), validation.IsDNS1123Label(s.ServiceName))...)
 	}
-	errs = append(errs, selectorRules(s.Selector, oldSel.Selector, "statefulset", p.Child("selector"))...)
+	errs = append(errs, selectorRules(s.Selector, was.Selector, "statefulset", p.Child("selector"))...)
+	if old == nil || !apiequality.Semantic.DeepEqual(old.VolumeClaimTemplates, s.VolumeClaimTemplates) {
+		errs = append(errs, claimTemplates(s.VolumeClaimTemplates, p.Child("volumeClaimTemplates"))...)
+	}
 	return append(errs, statefulSetTemplate(s, old, p)...)
+}
+
+// claimTemplates rules the claims that pods get. Their names are ruled with the volumes that they become.
+func claimTemplates(list []v1.PersistentVolumeClaim, p *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i := range list {
+		c, cp := &list[i], p.Index(i)
+		errs = append(errs, meta.Labels(c.Labels, cp.Child("metadata", "labels"))...)
+		errs = append(errs, meta.Annotations(c.Annotations, cp.Child("metadata", "annotations"))...)
+		errs = append(errs, core.ValidatePersistentVolumeClaimSpec(&c.Spec, cp.Child("spec"))...)
+	}
+	return errs
 }
 
 // statefulSetTemplate rules the template as its pods will be: with a volume of each claim template. A template that was

@@ -154,6 +154,9 @@ func ValidateNodeUpdate(newN, old *v1.Node) field.ErrorList {
 	if c := newN.Spec.ConfigSource; c != nil && !apiequality.Semantic.DeepEqual(c, old.Spec.ConfigSource) {
 		errs = append(errs, nodeConfigSource(c, field.NewPath("spec", "configSource"))...)
 	}
+	if newN.Spec.DoNotUseExternalID != old.Spec.DoNotUseExternalID {
+		errs = append(errs, field.Forbidden(field.NewPath(""), "node updates may only change labels, taints, or capacity"))
+	}
 	if len(newN.Spec.Taints) > 0 {
 		errs = append(errs, taints(newN.Spec.Taints, field.NewPath("spec", "taints"))...)
 	}

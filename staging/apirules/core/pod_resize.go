@@ -5,20 +5,18 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	resourcehelper "k8s.io/component-helpers/resource"
 
 	"github.com/proa-sh/proa/staging/apirules/meta"
 )
 
-// PreparePodResize takes from a request to the resize subresource only what it is for: the resources of containers,
-// sidecars included, and of the pod. All else becomes as in old.
+// PreparePodResize takes from a request to the resize subresource only what it is for: the resources of containers and
+// of the pod. All else becomes as in old, but for the names and the number of containers, which validation judges.
 func PreparePodResize(newPod, old *v1.Pod) {
 	spec := old.Spec.DeepCopy()
-	takeResources(spec.Containers, newPod.Spec.Containers)
-	takeResources(spec.InitContainers, newPod.Spec.InitContainers)
+	spec.Containers = takeResources(spec.Containers, newPod.Spec.Containers)
+	spec.InitContainers = takeResources(spec.InitContainers, newPod.Spec.InitContainers)
 	if newPod.Spec.Resources != nil {
 		spec.Resources = newPod.Spec.Resources
 	}
@@ -28,15 +26,16 @@ func PreparePodResize(newPod, old *v1.Pod) {
 	newPod.OwnerReferences, newPod.Finalizers = old.OwnerReferences, old.Finalizers
 }
 
-// takeResources copies by name, so that a client may leave containers out.
-func takeResources(to, from []v1.Container) {
-	for i := range to {
-		for j := range from {
-			if from[j].Name == to[i].Name {
-				to[i].Resources = from[j].Resources
-			}
-		}
+// takeResources returns the old containers with the new ones' names and resources, or the new ones if they are more or
+// fewer.
+func takeResources(old, newC []v1.Container) []v1.Container {
+	if len(old) != len(newC) {
+		return newC
 	}
+	for i := range old {
+		old[i].Name, old[i].Resources = newC[i].Name, newC[i].Resources
+	}
+	return old
 }
 
 // ValidatePodResize reports changes that cannot be made to a running pod: of anything but amounts of CPU and memory, of
@@ -51,8 +50,10 @@ func ValidatePodResize(newPod, old *v1.Pod) field.ErrorList {
 		return append(errs, field.Forbidden(field.NewPath(""), "windows pods cannot be resized"))
 	}
 	p := field.NewPath("spec")
-	if len(newPod.Spec.Containers) != len(old.Spec.Containers) || len(newPod.Spec.InitContainers) != len(old.Spec.InitContainers) {
-		return append(errs, field.Forbidden(p.Child("containers"), "pod updates may not add or remove containers"))
+	other := otherContainers(newPod.Spec.Containers, old.Spec.Containers, p.Child("containers"))
+	other = append(other, otherContainers(newPod.Spec.InitContainers, old.Spec.InitContainers, p.Child("initContainers"))...)
+	if len(other) > 0 {
+		return append(errs, other...)
 	}
 	was := old.Status.QOSClass
 	if was == "" {
@@ -62,22 +63,39 @@ func ValidatePodResize(newPod, old *v1.Pod) field.ErrorList {
 		errs = append(errs, field.Invalid(p, QOSClass(&newPod.Spec), "Pod QOS Class may not change as a result of resizing"))
 	}
 	errs = append(errs, resizedContainers(newPod, old, p)...)
-	rest := newPod.Spec.DeepCopy()
-	for i := range rest.Containers {
-		keepOtherResources(&rest.Containers[i].Resources, &old.Spec.Containers[i].Resources)
-	}
-	for i := range rest.InitContainers {
-		if isSidecar(&old.Spec.InitContainers[i]) {
-			keepOtherResources(&rest.InitContainers[i].Resources, &old.Spec.InitContainers[i].Resources)
-		}
-	}
-	if rest.Resources != nil && old.Spec.Resources != nil {
-		keepOtherResources(rest.Resources, old.Spec.Resources)
-	}
-	if !apiequality.Semantic.DeepEqual(*rest, old.Spec) {
-		errs = append(errs, field.Forbidden(p, fmt.Sprintf("only cpu and memory resources are mutable\n%v", diff.Diff(old.Spec, *rest))))
+	if kept := withOldAmounts(newPod, old); !apiequality.Semantic.DeepEqual(*kept, old.Spec) {
+		errs = append(errs, field.Forbidden(p, fmt.Sprintf("only cpu and memory resources are mutable\n%v", diff.Diff(old.Spec, *kept))))
 	}
 	return errs
+}
+
+// otherContainers reports containers that are not those of the stored pod, one by one and in their order.
+func otherContainers(newC, old []v1.Container, p *field.Path) field.ErrorList {
+	if len(newC) != len(old) {
+		return field.ErrorList{field.Forbidden(p, "containers may not be added or removed on resize")}
+	}
+	var errs field.ErrorList
+	for i := range newC {
+		if newC[i].Name != old[i].Name {
+			errs = append(errs, field.Forbidden(p.Index(i).Child("name"), "containers may not be renamed or reordered on resize"))
+		}
+	}
+	return errs
+}
+
+// withOldAmounts returns the new spec with the old amounts of CPU and memory, so that what remains can be compared.
+func withOldAmounts(newPod, old *v1.Pod) *v1.PodSpec {
+	s := newPod.Spec.DeepCopy()
+	for i := range s.Containers {
+		keepAmounts(&s.Containers[i].Resources, &old.Spec.Containers[i].Resources)
+	}
+	for i := range s.InitContainers {
+		keepAmounts(&s.InitContainers[i].Resources, &old.Spec.InitContainers[i].Resources)
+	}
+	if s.Resources != nil && old.Spec.Resources != nil {
+		keepAmounts(s.Resources, old.Spec.Resources)
+	}
+	return s
 }
 
 // resizedContainers forbids taking an amount away: it can shrink, but a running container keeps having one.
@@ -99,9 +117,7 @@ func resizedContainers(newPod, old *v1.Pod, p *field.Path) field.ErrorList {
 		both(&newPod.Spec.Containers[i].Resources, &old.Spec.Containers[i].Resources, p.Child("containers").Index(i).Child("resources"))
 	}
 	for i := range old.Spec.InitContainers {
-		if isSidecar(&old.Spec.InitContainers[i]) {
-			both(&newPod.Spec.InitContainers[i].Resources, &old.Spec.InitContainers[i].Resources, p.Child("initContainers").Index(i).Child("resources"))
-		}
+		both(&newPod.Spec.InitContainers[i].Resources, &old.Spec.InitContainers[i].Resources, p.Child("initContainers").Index(i).Child("resources"))
 	}
 	if newPod.Spec.Resources != nil && old.Spec.Resources != nil {
 		both(newPod.Spec.Resources, old.Spec.Resources, p.Child("resources"))
@@ -109,8 +125,8 @@ func resizedContainers(newPod, old *v1.Pod, p *field.Path) field.ErrorList {
 	return errs
 }
 
-// keepOtherResources puts CPU and memory of old in place of those of r, so that what remains can be compared.
-func keepOtherResources(r, old *v1.ResourceRequirements) {
+// keepAmounts puts CPU and memory of old in place of those of r.
+func keepAmounts(r, old *v1.ResourceRequirements) {
 	r.Limits = withOld(r.Limits, old.Limits)
 	r.Requests = withOld(r.Requests, old.Requests)
 }
@@ -128,71 +144,3 @@ func withOld(is, was v1.ResourceList) v1.ResourceList {
 	}
 	return out
 }
-
-// QOSClass derives the quality of service of a pod from its requests and limits of CPU and memory, the pod-level ones
-// where it has any: Guaranteed when both are limited everywhere and requested in full, BestEffort when neither appears.
-func QOSClass(s *v1.PodSpec) v1.PodQOSClass {
-	if r := s.Resources; r != nil && resourcehelper.IsPodLevelResourcesSet(&v1.Pod{Spec: *s}) {
-		q := qosCount{guaranteed: true}
-		q.add(r)
-		return q.class()
-	}
-	q := qosCount{guaranteed: true}
-	for i := range s.InitContainers {
-		q.add(&s.InitContainers[i].Resources)
-	}
-	for i := range s.Containers {
-		q.add(&s.Containers[i].Resources)
-	}
-	return q.class()
-}
-
-// qosCount is what has been seen of a pod's containers.
-type qosCount struct {
-	any, guaranteed  bool
-	requests, limits v1.ResourceList
-}
-
-func (q *qosCount) add(r *v1.ResourceRequirements) {
-	computed := func(l v1.ResourceList, sum *v1.ResourceList) int {
-		n := 0
-		for _, name := range []v1.ResourceName{v1.ResourceCPU, v1.ResourceMemory} {
-			amount, ok := l[name]
-			if !ok || amount.Sign() <= 0 {
-				continue
-			}
-			n++
-			q.any = true
-			if *sum == nil {
-				*sum = v1.ResourceList{}
-			}
-			total := (*sum)[name]
-			total = total.DeepCopy()
-			total.Add(amount)
-			(*sum)[name] = total
-		}
-		return n
-	}
-	computed(r.Requests, &q.requests)
-	if computed(r.Limits, &q.limits) < 2 {
-		q.guaranteed = false
-	}
-}
-
-func (q *qosCount) class() v1.PodQOSClass {
-	if !q.any {
-		return v1.PodQOSBestEffort
-	}
-	if !q.guaranteed || len(q.requests) != len(q.limits) {
-		return v1.PodQOSBurstable
-	}
-	for name, request := range q.requests {
-		limit, ok := q.limits[name]
-		if !ok || !sameAmount(limit, request) {
-			return v1.PodQOSBurstable
-		}
-	}
-	return v1.PodQOSGuaranteed
-}
-
-func sameAmount(a, b resource.Quantity) bool { return a.Cmp(b) == 0 }

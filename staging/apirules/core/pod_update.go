@@ -3,13 +3,11 @@ package core
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	v1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/proa-sh/proa/staging/apirules/meta"
@@ -242,11 +240,5 @@ func ValidatePodBinding(b *v1.Binding) field.ErrorList {
 	if b.Target.Kind != "" && b.Target.Kind != "Node" {
 		errs = append(errs, field.NotSupported(field.NewPath("target", "kind"), b.Target.Kind, []string{"Node", "<empty>"}))
 	}
-	if b.Target.Name == "" {
-		return append(errs, field.Required(field.NewPath("target", "name"), ""))
-	}
-	if strings.TrimSpace(b.Target.Name) == "" || len(validation.IsDNS1123Subdomain(b.Target.Name)) > 0 {
-		errs = append(errs, meta.Invalid(b.Target.Name, field.NewPath("target", "name"), validation.IsDNS1123Subdomain(b.Target.Name))...)
-	}
-	return errs
+	return append(errs, meta.Required(b.Target.Name, field.NewPath("target", "name"))...)
 }

@@ -149,6 +149,8 @@ func TestValidatePodResize(t *testing.T) {
 			resources(p).Requests["cpu"], resources(p).Limits["memory"] = quantity("2"), quantity("2Gi")
 		}},
 		{Name: "sidecar", Change: func(p *v1.Pod) { p.Spec.InitContainers[0].Resources.Requests = list("cpu", "2") }},
+		{Name: "names", Change: func(p *v1.Pod) { p.Spec.Containers[0].Name = "x" }, Want: []string{forbidden("spec.containers[0].name")}},
+		{Name: "number", Change: func(p *v1.Pod) { p.Spec.InitContainers = nil }, Want: []string{forbidden("spec.initContainers")}},
 		{Name: "request gone", Change: func(p *v1.Pod) { delete(resources(p).Requests, "memory") }, Want: []string{forbidden("spec.containers[0].resources.requests")}},
 		{Name: "limit gone", Change: func(p *v1.Pod) { resources(p).Limits = nil }, Want: []string{forbidden("spec.containers[0].resources.limits")}},
 		{Name: "other resource", Change: func(p *v1.Pod) { resources(p).Requests["ephemeral-storage"] = quantity("1") }, Want: []string{forbidden("spec")}},
@@ -172,6 +174,19 @@ func TestPreparePodResize(t *testing.T) {
 	want := old.DeepCopy()
 	want.Spec.Containers[0].Resources.Requests = list("cpu", "2")
 	diffPods(t, want, sent)
+
+	two := func(first, second string) *v1.Pod {
+		p := validPod()
+		p.Spec.Containers = append(p.Spec.Containers, *p.Spec.Containers[0].DeepCopy())
+		p.Spec.Containers[0].Name, p.Spec.Containers[1].Name = first, second
+		return p
+	}
+	reordered := two("b", "a")
+	PreparePodResize(reordered, two("a", "b"))
+	const words = ".name: Forbidden: containers may not be renamed or reordered on resize"
+	if got := ValidatePodResize(reordered, two("a", "b")).ToAggregate().Error(); got != "[spec.containers[0]"+words+", spec.containers[1]"+words+"]" {
+		t.Errorf("reordered containers give %s", got)
+	}
 }
 
 func TestValidatePodStatusUpdate(t *testing.T) {

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 
@@ -121,7 +120,6 @@ func (r *podRules) validate(p *field.Path) field.ErrorList {
 		v1.RestartPolicyAlways, v1.RestartPolicyOnFailure, v1.RestartPolicyNever)...)
 	errs = append(errs, meta.Labels(s.NodeSelector, p.Child("nodeSelector"))...)
 	errs = append(errs, r.podSecurity(p)...)
-	errs = append(errs, imagePullSecrets(s.ImagePullSecrets, p.Child("imagePullSecrets"))...)
 	errs = append(errs, r.network(p)...)
 	errs = append(errs, r.scheduling(p)...)
 	errs = append(errs, r.identity(p)...)
@@ -167,24 +165,6 @@ func (r *podRules) deadlines(p *field.Path) field.ErrorList {
 	return errs
 }
 
-func imagePullSecrets(refs []v1.LocalObjectReference, p *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for i, ref := range refs {
-		if ref.Name == "" {
-			continue
-		}
-		errs = append(errs, meta.Invalid(ref.Name, p.Index(i).Child("name"), pathSegment(ref.Name))...)
-	}
-	return errs
-}
-
-// pathSegment keeps names that could never be those of an object out of references without a stricter rule of their own.
-func pathSegment(name string) []string { return meta.PathSegmentName(name, false) }
-
 func duplicateName(p *field.Path, name string) *field.Error {
 	return field.Duplicate(p.Child("name"), name)
-}
-
-func mustEqual(p *field.Path, v any, format string, args ...any) *field.Error {
-	return field.Invalid(p, v, fmt.Sprintf(format, args...))
 }

@@ -322,7 +322,7 @@ func ValidateServiceStatusUpdate(newSvc, old *v1.Service) field.ErrorList {
 	for i := range lb.Ingress {
 		errs = append(errs, ingress(&lb.Ingress[i], wasIPs, ip.Index(i))...)
 	}
-	return append(errs, metavalidation.ValidateConditions(newSvc.Status.Conditions, p.Child("conditions"))...)
+	return errs
 }
 
 func ingress(in *v1.LoadBalancerIngress, was []string, p *field.Path) field.ErrorList {

@@ -155,7 +155,7 @@ func backend(b *networkingv1.IngressBackend, p *field.Path) field.ErrorList {
 	if b.Service.Name == "" {
 		errs = append(errs, field.Required(sp.Child("name"), ""))
 	} else {
-		errs = append(errs, meta.Invalid(b.Service.Name, sp.Child("name"), validation.IsDNS1035Label(b.Service.Name))...)
+		errs = append(errs, meta.Invalid(b.Service.Name, sp.Child("name"), validation.IsDNS1123Label(b.Service.Name))...)
 	}
 	port := b.Service.Port
 	switch {

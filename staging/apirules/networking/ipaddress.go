@@ -6,7 +6,6 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/net"
@@ -113,6 +112,5 @@ func ValidateServiceCIDRUpdate(newC, old *networkingv1.ServiceCIDR) field.ErrorL
 
 // ValidateServiceCIDRStatusUpdate rules what the range's controller reports.
 func ValidateServiceCIDRStatusUpdate(newC, old *networkingv1.ServiceCIDR) field.ErrorList {
-	errs := meta.Update(&newC.ObjectMeta, &old.ObjectMeta)
-	return append(errs, metavalidation.ValidateConditions(newC.Status.Conditions, field.NewPath("status", "conditions"))...)
+	return meta.Update(&newC.ObjectMeta, &old.ObjectMeta)
 }

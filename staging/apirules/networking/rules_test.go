@@ -78,7 +78,7 @@ func TestIngresses(t *testing.T) {
 		{Name: "path", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Path = "/a//b/.." }), Want: []string{invalid(p + "path")}},
 		{Name: "no backend", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service = nil }), Want: []string{required(p + "backend")}},
 		{Name: "two ports", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service.Port.Name = "a" }), Want: []string{invalid(p + "backend")}},
-		{Name: "service", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service.Name = "1" }), Want: []string{invalid(p + "backend.service.name")}},
+		{Name: "service", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service.Name = "a.b" }), Want: []string{invalid(p + "backend.service.name")}},
 		{Name: "resource", Change: path(func(h *networkingv1.HTTPIngressPath) {
 			h.Backend = networkingv1.IngressBackend{Resource: &v1.TypedLocalObjectReference{}}
 		}),

@@ -1,0 +1,56 @@
+package certificates
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"slices"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authentication/user"
+)
+
+// SubjectRestriction is the name of the plugin.
+const SubjectRestriction = "CertificateSubjectRestriction"
+
+// SubjectPlugin refuses certificates of the all-powerful group.
+type SubjectPlugin struct{ *admission.Handler }
+
+var _ admission.ValidationInterface = (*SubjectPlugin)(nil)
+
+// RegisterSubject adds the plugin to the registry.
+func RegisterSubject(plugins *admission.Plugins) {
+	plugins.Register(SubjectRestriction, func(io.Reader) (admission.Interface, error) {
+		return &SubjectPlugin{admission.NewHandler(admission.Create)}, nil
+	})
+}
+
+// Validate looks at the subject of requests for client certificates.
+func (p *SubjectPlugin) Validate(_ context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+	if a.GetResource().GroupResource() != certificatesv1.Resource("certificatesigningrequests") || a.GetSubresource() != "" {
+		return nil
+	}
+	csr, ok := a.GetObject().(*certificatesv1.CertificateSigningRequest)
+	if !ok {
+		return apierrors.NewBadRequest(fmt.Sprintf("expected a CertificateSigningRequest, got a %T", a.GetObject()))
+	}
+	if csr.Spec.SignerName != certificatesv1.KubeAPIServerClientSignerName {
+		return nil
+	}
+	block, _ := pem.Decode(csr.Spec.Request)
+	if block == nil {
+		return admission.NewForbidden(a, fmt.Errorf("parse certificate request: it is not PEM"))
+	}
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return admission.NewForbidden(a, fmt.Errorf("parse certificate request: %w", err))
+	}
+	if slices.Contains(request.Subject.Organization, user.SystemPrivilegedGroup) {
+		return admission.NewForbidden(a, fmt.Errorf("use of %s signer with %s group is not allowed", csr.Spec.SignerName, user.SystemPrivilegedGroup))
+	}
+	return nil
+}
