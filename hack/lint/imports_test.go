@@ -32,11 +32,11 @@ var layers = map[string][]string{
 
 	"pkg/api": {"staging/apidef", "staging/apirules"},
 
-	"pkg/apiserver":           {"pkg/api", "pkg/component", "pkg/pods", "pkg/nodes", "pkg/services", "staging/apidef", "manifests"},
-	"pkg/apiserver/admission": {"pkg/pods", "pkg/nodes", "pkg/services", "staging/apirules", "pkg/apiserver/authz/node"},
+	"pkg/apiserver":           {"pkg/api", "pkg/component", "pkg/pods", "pkg/nodes", "pkg/services", "pkg/quota", "staging/apidef", "manifests"},
+	"pkg/apiserver/admission": {"pkg/pods", "pkg/nodes", "pkg/services", "pkg/quota", "staging/apirules", "pkg/apiserver/authz/node"},
 
 	"pkg/controllers":             {"pkg/pods", "pkg/nodes", "pkg/services", "staging/apirules"},
-	"pkg/controllers/*":           {"pkg/controllers/control", "pkg/pods", "pkg/nodes", "pkg/services", "staging/apirules"},
+	"pkg/controllers/*":           {"pkg/controllers/control", "pkg/pods", "pkg/nodes", "pkg/services", "pkg/quota", "staging/apirules"},
 	"pkg/controllermanager":       {"pkg/controllers", "pkg/component"},
 	"pkg/scheduler":               {"pkg/component", "pkg/pods", "pkg/nodes", "pkg/services"},
 	"pkg/scheduler/plugins/*":     {"pkg/scheduler/cache", "pkg/scheduler/plugins/normalize", "pkg/scheduler/domains", "pkg/scheduler/reasons", "pkg/pods", "pkg/nodes"},

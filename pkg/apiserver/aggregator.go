@@ -39,6 +39,9 @@ func (s *Server) buildAggregator(context.Context) error {
 	services := autoregister.NewAutoRegisterController(s.aggregator.APIRegistrationInformers.Apiregistration().V1().APIServices(), client.ApiregistrationV1())
 	for _, service := range s.localServices() {
 		services.AddAPIServiceToSyncOnStart(service)
+		// Aggregated discovery takes the order of other servers' groups from their API services, and of ours from here.
+		v := metav1.GroupVersion{Group: service.Spec.Group, Version: service.Spec.Version}
+		s.generic.AggregatedDiscoveryGroupManager.SetGroupVersionPriority(v, int(service.Spec.GroupPriorityMinimum), int(service.Spec.VersionPriority))
 	}
 	custom, err := newCustomServices(s.extensions.Informers.Apiextensions().V1().CustomResourceDefinitions(), services)
 	if err != nil {

@@ -10,14 +10,21 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	tokencache "k8s.io/apiserver/pkg/authentication/token/cache"
 	"k8s.io/apiserver/pkg/authentication/token/tokenfile"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/apiserver/pkg/util/webhook"
+	tokenwebhook "k8s.io/apiserver/plugin/pkg/authenticator/token/webhook"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/util/keyutil"
 
 	"github.com/proa-sh/proa/pkg/apiserver/authn"
+	"github.com/proa-sh/proa/pkg/apiserver/authn/bootstraptokens"
 	"github.com/proa-sh/proa/pkg/apiserver/authn/tokens"
+	"github.com/proa-sh/proa/pkg/apiserver/bootstrap/clusterauth"
+	"github.com/proa-sh/proa/pkg/apiserver/options"
 )
 
 // authentication is what the rest of the server needs to know of it.
@@ -60,10 +67,48 @@ func (s *Server) configureAuthentication() error {
 		}
 		config.Tokens = append(config.Tokens, authenticator.WrapAudienceAgnosticToken(config.Audiences, static))
 	}
+	if o.BootstrapTokens {
+		secrets := s.informers.Core().V1().Secrets().Lister().Secrets(metav1.NamespaceSystem)
+		config.Tokens = append(config.Tokens, authenticator.WrapAudienceAgnosticToken(config.Audiences, &bootstraptokens.Authenticator{Secrets: secrets, Now: time.Now}))
+	}
+	if o.Webhook.ConfigFile != "" {
+		remote, err := newTokenWebhook(o.Webhook, config.Audiences)
+		if err != nil {
+			return err
+		}
+		config.Tokens = append(config.Tokens, remote)
+	}
 	s.generic.Authentication.APIAudiences = config.Audiences
 	s.generic.Authentication.RequestHeaderConfig = config.RequestHeader
 	s.generic.Authentication.Authenticator = authn.New(config)
 	return nil
+}
+
+// newTokenWebhook asks another server about tokens, and remembers what it said for a while.
+func newTokenWebhook(o options.TokenWebhook, audiences authenticator.Audiences) (authenticator.Token, error) {
+	config, err := webhook.LoadKubeconfig(o.ConfigFile, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read --authentication-token-webhook-config-file: %w", err)
+	}
+	remote, err := tokenwebhook.New(config, o.Version, audiences, *genericoptions.DefaultAuthWebhookRetryBackoff())
+	if err != nil {
+		return nil, fmt.Errorf("set up token webhook: %w", err)
+	}
+	return tokencache.New(remote, false, o.CacheTTL, o.CacheTTL), nil
+}
+
+// clusterAuth is what other servers of the cluster have to know to trust the same clients.
+func (s *Server) clusterAuth() clusterauth.Info {
+	var out clusterauth.Info
+	if s.auth.clientCA != nil {
+		out.ClientCA = s.auth.clientCA.CurrentCABundleContent()
+	}
+	if h := s.generic.Authentication.RequestHeaderConfig; h != nil {
+		out.ProxyCA = h.CAContentProvider.CurrentCABundleContent()
+		out.UsernameHeaders, out.UIDHeaders, out.GroupHeaders = h.UsernameHeaders.Value(), h.UIDHeaders.Value(), h.GroupHeaders.Value()
+		out.ExtraHeaderPrefixes, out.AllowedNames = h.ExtraHeaderPrefixes.Value(), h.AllowedClientNames.Value()
+	}
+	return out
 }
 
 // trustFrontProxy accepts users named by a proxy with a certificate of --requestheader-client-ca-file.

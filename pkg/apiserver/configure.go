@@ -3,15 +3,18 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apiserver"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/initializer"
 	webhookinit "k8s.io/apiserver/pkg/admission/plugin/webhook/initializer"
 	aggregated "k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
 	"k8s.io/apiserver/pkg/endpoints/openapi"
+	"k8s.io/apiserver/pkg/quota/v1/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
@@ -22,8 +25,10 @@ import (
 	"k8s.io/client-go/dynamic"
 	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
 	aggregatorscheme "k8s.io/kube-aggregator/pkg/apiserver/scheme"
+	"k8s.io/utils/clock"
 
 	proaopenapi "github.com/proa-sh/proa/pkg/apiserver/openapi"
+	"github.com/proa-sh/proa/pkg/quota"
 )
 
 // configure makes the configuration that the three servers share.
@@ -65,11 +70,23 @@ func (s *Server) configure(context.Context) error {
 
 func (s *Server) configureOpenAPI() {
 	definitions := openapiutil.GetOpenAPIDefinitionsWithoutDisabledFeatures(proaopenapi.GetOpenAPIDefinitions)
-	namer := openapi.NewDefinitionNamer(s.scheme, apiextensions.Scheme, aggregatorscheme.Scheme)
+	namer := openapi.NewDefinitionNamer(externalKinds(s.scheme), apiextensions.Scheme, aggregatorscheme.Scheme)
 	s.generic.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, namer)
 	s.generic.OpenAPIConfig.Info.Title = "Kubernetes"
 	s.generic.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)
 	s.generic.OpenAPIV3Config.Info.Title = "Kubernetes"
+}
+
+// externalKinds returns a scheme with the kinds that clients know: our types are registered for the library's internal
+// version too, which the published documents must not name.
+func externalKinds(all *runtime.Scheme) *runtime.Scheme {
+	out := runtime.NewScheme()
+	for kind, t := range all.AllKnownTypes() {
+		if obj, ok := reflect.New(t).Interface().(runtime.Object); ok && kind.Version != runtime.APIVersionInternal {
+			out.AddKnownTypeWithName(kind, obj)
+		}
+	}
+	return out
 }
 
 // enableVersions switches on every declared version, less those that --runtime-config switches off.
@@ -110,9 +127,19 @@ func (s *Server) configureAdmission() error {
 	return s.options.Admission.ApplyTo(s.generic, s.informers, s.client, client, utilfeature.DefaultFeatureGate, s.generic.EffectiveVersion, s.admissionInitializers()...)
 }
 
-// admissionInitializers give plugins what is particular to this server: how to reach webhooks.
+// admissionInitializers give plugins what is particular to this server: how to reach webhooks, and what objects cost in a
+// quota.
 func (s *Server) admissionInitializers() []admission.PluginInitializer {
-	return []admission.PluginInitializer{webhookinit.NewPluginInitializer(s.webhookAuthentication(), s.services)}
+	return []admission.PluginInitializer{webhookinit.NewPluginInitializer(s.webhookAuthentication(), s.services), quotaInitializer{}}
+}
+
+// quotaInitializer gives the plugin ResourceQuota its evaluators.
+type quotaInitializer struct{}
+
+func (quotaInitializer) Initialize(plugin admission.Interface) {
+	if p, ok := plugin.(initializer.WantsQuotaConfiguration); ok {
+		p.SetQuotaConfiguration(generic.NewConfiguration(quota.Evaluators(nil, clock.RealClock{}), quota.Ignored()))
+	}
 }
 
 // webhookAuthentication says how the server proves its identity to webhooks.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/proa-sh/proa/pkg/apiserver/bootstrap"
+	"github.com/proa-sh/proa/pkg/apiserver/bootstrap/clusterauth"
 )
 
 // addHooks adds what happens when the server has begun to serve. It is ready when all hooks have returned.
@@ -68,6 +70,28 @@ func (s *Server) ensureDefaults(ctx context.Context) error {
 		Address:   s.options.AdvertisedIP().String(),
 		Port:      int32(port),
 	})
+}
+
+// newAuthenticationKeeper returns what keeps the ConfigMap by which aggregated API servers trust the clients of this one.
+// It listens to the certificates before anything else runs: their list of listeners has no lock.
+func (s *Server) newAuthenticationKeeper() *clusterauth.Keeper {
+	keeper := clusterauth.NewKeeper(s.client, s.clusterAuth, time.Now)
+	if s.auth.clientCA != nil {
+		s.auth.clientCA.AddListener(keeper)
+	}
+	if h := s.generic.Authentication.RequestHeaderConfig; h != nil {
+		h.CAContentProvider.AddListener(keeper)
+	}
+	return keeper
+}
+
+// publishAuthentication runs the keeper, once the namespace exists, until ctx ends.
+func (s *Server) publishAuthentication(ctx context.Context, keeper *clusterauth.Keeper) {
+	select {
+	case <-s.ready:
+		keeper.Run(ctx)
+	case <-ctx.Done():
+	}
 }
 
 // awaitFlowControl waits until the default priority levels are known to the server's own queues.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/uuid"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apiserver"
@@ -121,7 +122,12 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("prepare API server: %w", err)
 	}
 	s.transport.Bind(s.aggregator.GenericAPIServer.Handler)
+	keeper := s.newAuthenticationKeeper()
+	var background sync.WaitGroup
+	background.Go(func() { s.publishAuthentication(ctx, keeper) })
 	err = prepared.Run(ctx)
+	s.fail(nil)
+	background.Wait()
 	s.informers.Shutdown()
 	if err == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
 		err = context.Cause(ctx)

@@ -6,18 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
 	"github.com/proa-sh/proa/pkg/cluster/ledger"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
 )
-
-// ErrInUse means that another process works on the same data directory.
-var ErrInUse = errors.New("another proa works on this data directory")
 
 // Serve runs a cluster until ctx ends or somebody asks it over its socket to stop. What happens goes to the timeline,
 // whose last message is Stopped. When it ends the host's changes stand, so that pods and their traffic go on until the
@@ -63,7 +60,9 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 		return err
 	}
 	// Nobody has used it yet: leave the machine as it was.
-	return errors.Join(err, env.Ledger.Undo(context.WithoutCancel(ctx)))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer cancel()
+	return errors.Join(err, env.Ledger.Undo(ctx))
 }
 
 // run serves the control socket and runs the steps. It says whether all of them started.
@@ -89,6 +88,9 @@ func (e *Environment) run(ctx context.Context, parts func(*Environment) []steps.
 		Event: func(event steps.Event) {
 			klog.FromContext(ctx).V(2).Info("Step", "step", event.Step, "state", event.State, "took", event.Took)
 			e.Timeline.Event(event)
+			if event.State == steps.Left {
+				e.noteStacks(event.Step)
+			}
 		},
 		Started: func() {
 			started = true
@@ -99,6 +101,19 @@ func (e *Environment) run(ctx context.Context, parts func(*Environment) []steps.
 	e.Timeline.Enter(control.Stopped, err)
 	closeSocket()
 	return started, errors.Join(err, <-served)
+}
+
+// noteStacks writes down what every goroutine does, for whoever wants to know why a step did not stop.
+func (e *Environment) noteStacks(step string) {
+	file, err := os.Create(e.Config.StacksFile())
+	if err == nil {
+		err = errors.Join(pprof.Lookup("goroutine").WriteTo(file, 1), file.Close())
+	}
+	if err != nil {
+		e.Timeline.Note(fmt.Sprintf("What %s still does could not be written down: %v", step, err))
+		return
+	}
+	e.Timeline.Note(fmt.Sprintf("What %s still does is in %s", step, file.Name()))
 }
 
 // status answers over the socket.
@@ -115,27 +130,6 @@ func (e *Environment) status() control.Status {
 	return status
 }
 
-// lock makes sure that one process at a time works on a data directory. The lock ends with the process.
-func lock(cfg Config) (unlock func(), err error) {
-	if err := os.MkdirAll(cfg.DataDir, 0o711); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
-	}
-	file, err := os.OpenFile(cfg.lockFile(), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open lock: %w", err)
-	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		file.Close()
-		return nil, fmt.Errorf("%w (%s)", ErrInUse, cfg.DataDir)
-	}
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("lock data directory: %w", err)
-	}
-	return func() { file.Close() }, nil
-}
-
 // TakeDown reverts every change to the host. The cluster must not be running. It may be repeated.
 func TakeDown(ctx context.Context, cfg Config) error {
 	if _, err := os.Stat(cfg.LedgerFile()); errors.Is(err, os.ErrNotExist) {
@@ -149,13 +143,16 @@ func TakeDown(ctx context.Context, cfg Config) error {
 	return undo(ctx, cfg)
 }
 
+// undoWithin bounds how long all changes together may take to be reverted; see also the bounds in package ledger.
+const undoWithin = 15 * time.Second
+
 func undo(ctx context.Context, cfg Config) error {
 	l, err := ledger.Open(cfg.LedgerFile())
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, undoWithin)
 	defer cancel()
 	return l.Undo(ctx)
 }

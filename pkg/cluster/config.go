@@ -139,6 +139,7 @@ func (c Config) LogDir() string          { return filepath.Join(c.DataDir, "log"
 func (c Config) ServerLog() string       { return filepath.Join(c.LogDir(), "proa.log") }
 func (c Config) ContainerdLog() string   { return filepath.Join(c.LogDir(), "containerd.log") }
 func (c Config) EtcdLog() string         { return filepath.Join(c.LogDir(), "etcd.log") }
+func (c Config) StacksFile() string      { return filepath.Join(c.LogDir(), "stacks.txt") }
 func (c Config) ContainerdRoot() string  { return filepath.Join(c.DataDir, "containerd") }
 func (c Config) ContainerdState() string { return filepath.Join(c.RunDir, "containerd") }
 func (c Config) CNIConfDir() string      { return filepath.Join(c.DataDir, "cni", "net.d") }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/cluster/containerd"
@@ -17,6 +19,7 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster/etcd"
 	"github.com/proa-sh/proa/pkg/cluster/images"
 	"github.com/proa-sh/proa/pkg/cluster/ledger"
+	"github.com/proa-sh/proa/pkg/cluster/logfile"
 	"github.com/proa-sh/proa/pkg/cluster/pki"
 	"github.com/proa-sh/proa/pkg/cluster/preflight"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
@@ -31,8 +34,15 @@ const (
 	StepDNSImage     = "dns-image"
 )
 
-// podGrace is how long containers may take to end when the cluster is taken down.
-const podGrace = 10 * time.Second
+// When the cluster is taken down, containers may take podGrace to end, and all pods together stopPodsWithin; what is left
+// of them then is ended by the ledger.
+const (
+	podGrace       = 10 * time.Second
+	stopPodsWithin = 12 * time.Second
+)
+
+// maxEtcdLog is the size at which etcd's log is put aside, in bytes.
+const maxEtcdLog = 16 << 20
 
 // Environment is what components find. A field is set when the step that makes it has started.
 type Environment struct {
@@ -58,7 +68,7 @@ func (e *Environment) baseSteps() []steps.Step {
 	return []steps.Step{
 		{Name: StepCertificates, Start: e.startCertificates},
 		{Name: StepEtcd, Start: e.startEtcd},
-		{Name: StepContainerd, Start: e.startContainerd, Stop: e.stopContainerd},
+		{Name: StepContainerd, Start: e.startContainerd, Stop: e.stopContainerd, StopWithin: stopPodsWithin + steps.DefaultStop},
 		{Name: StepPauseImage, After: []string{StepContainerd}, Start: e.importImage(pause)},
 		{Name: StepDNSImage, After: []string{StepContainerd}, Start: e.importImage(coredns)},
 	}
@@ -98,19 +108,17 @@ func (e *Environment) startCertificates(context.Context, *steps.Task) error {
 }
 
 func (e *Environment) startEtcd(ctx context.Context, task *steps.Task) error {
-	logger, err := zap.Config{
-		Level: zap.NewAtomicLevelAt(zap.WarnLevel), Encoding: "json", EncoderConfig: zap.NewProductionEncoderConfig(),
-		OutputPaths: []string{e.Config.EtcdLog()}, ErrorOutputPaths: []string{e.Config.EtcdLog()},
-	}.Build()
+	log, err := logfile.Open(e.Config.EtcdLog(), maxEtcdLog)
 	if err != nil {
 		return fmt.Errorf("open etcd's log: %w", err)
 	}
+	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), log, zap.WarnLevel))
 	member, err := etcd.New(etcd.Config{Dir: e.Config.EtcdDir(), Socket: e.Config.EtcdSocket(), Logger: logger})
 	if err != nil {
-		return err
+		return errors.Join(err, log.Close())
 	}
 	e.Etcd = member
-	return runUntilReady(ctx, task, member.Run, member.Ready())
+	return runUntilReady(ctx, task, func(ctx context.Context) error { return errors.Join(member.Run(ctx), log.Close()) }, member.Ready())
 }
 
 func (e *Environment) startContainerd(ctx context.Context, task *steps.Task) error {
@@ -149,13 +157,24 @@ func (e *Environment) stopContainerd(ctx context.Context) error {
 	if !e.stopPods.Load() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*podGrace)
+	ctx, cancel := context.WithTimeout(ctx, stopPodsWithin)
 	defer cancel()
 	// What does not end so is ended by the ledger.
 	if err := e.Containerd.StopPods(ctx, podGrace); err != nil {
-		e.Timeline.Note("Some pods did not stop in good order: " + err.Error())
+		klog.FromContext(ctx).Error(err, "Pods did not stop in good order")
+		e.Timeline.Note(summary(err))
 	}
 	return nil
+}
+
+// summary is one line for what may be an error for each pod.
+func summary(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	text := "Some pods did not stop in good order and are ended by force: " + lines[0]
+	if len(lines) > 1 {
+		text += fmt.Sprintf(" (and %d more; see the log)", len(lines)-1)
+	}
+	return text
 }
 
 // importImage makes a step that imports an archive unless its images are there, the very same.

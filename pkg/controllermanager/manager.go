@@ -155,7 +155,7 @@ func elsewhere() []string {
 		"legacy-serviceaccount-token-cleaner-controller", "node-route-controller", "persistentvolume-attach-detach-controller",
 		"persistentvolume-binder-controller", "persistentvolume-expander-controller", "persistentvolume-protection-controller",
 		"persistentvolumeclaim-protection-controller", "podcertificaterequest-cleaner-controller", "resourceclaim-controller",
-		"resourcequota-controller", "selinux-warning-controller", "service-cidr-controller", "service-lb-controller",
+		"selinux-warning-controller", "service-cidr-controller", "service-lb-controller",
 		"serviceaccount-token-controller", "storage-version-migrator-controller", "storageversion-garbage-collector-controller",
 		"token-cleaner-controller", "ttl-controller", "validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/proa-sh/proa/pkg/controllers/nodelifecycle"
 	"github.com/proa-sh/proa/pkg/controllers/podgc"
 	"github.com/proa-sh/proa/pkg/controllers/replicaset"
+	"github.com/proa-sh/proa/pkg/controllers/resourcequota"
 	"github.com/proa-sh/proa/pkg/controllers/rootca"
 	"github.com/proa-sh/proa/pkg/controllers/serviceaccount"
 	"github.com/proa-sh/proa/pkg/controllers/statefulset"
@@ -121,6 +122,12 @@ func All() []Entry {
 			Reads:  []string{"poddisruptionbudgets.policy", "pods", "replicasets.apps", "deployments.apps", "statefulsets.apps", "replicationcontrollers"},
 			Writes: []string{"poddisruptionbudgets.policy"},
 			New:    plain(disruption.New),
+		},
+		{
+			Name: "resourcequota-controller", Identity: "resourcequota-controller", Source: "resourcequota-controller", Workers: 5,
+			Reads:  []string{"resourcequotas", "pods", "services", "persistentvolumeclaims", "configmaps", "secrets", "replicationcontrollers"},
+			Writes: []string{"resourcequotas"},
+			New:    plain(resourcequota.New),
 		},
 		{
 			Name: "clusterrole-aggregation-controller", Identity: "clusterrole-aggregation-controller", Source: "clusterrole-aggregation-controller", Workers: 2,

@@ -16,8 +16,11 @@
 //	meta/    rules every kind shares: object metadata, names, label selectors, references
 //	core/    v1: pods and everything around them, services, nodes, volumes, namespaces
 //	apps/    apps/v1      batch/  batch/v1
-//	admissionregistration/ autoscaling/ certificates/ coordination/ discovery/ networking/ node/ policy/ rbac/
-//	scheduling/ storage/  the v1 (autoscaling: v1 and v2) types of the group of that name
+//	admissionregistration/ autoscaling/ certificates/ coordination/ discovery/ flowcontrol/ networking/ node/ policy/
+//	rbac/ resource/ scheduling/ storage/  the v1 (autoscaling: v1 and v2) types of the group of that name
+//
+// Where a rule needs more than two objects, it is asked for: admissionregistration.Rules takes a compiler of CEL
+// expressions. Where the stored object may hold what a new one may not, the Update functions tolerate it.
 //
 // Not here: what a strategy does with an object (generation, status resets, field ownership, allocated addresses and
 // ports) and admission (priority, service accounts, limits, quota). Errors carry the field path, type and, where clients

@@ -10,6 +10,7 @@ import (
 
 // preparePod sets a new pod's status and turns the label keys of its placement rules into selectors.
 func preparePod(p *corev1.Pod) {
+	rules.DropDisabledPodFields(&p.Spec, nil)
 	p.Status = corev1.PodStatus{Phase: corev1.PodPending, QOSClass: rules.QOSClass(&p.Spec)}
 	if len(p.Spec.SchedulingGates) > 0 {
 		p.Status.Conditions = []corev1.PodCondition{{

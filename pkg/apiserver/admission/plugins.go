@@ -46,7 +46,7 @@ func plugins() []plugin {
 		{name: priority.Name, register: priority.Register},
 		{name: tolerationseconds.Name, register: tolerationseconds.Register},
 		{name: defaultstorageclass.Name, register: defaultstorageclass.Register},
-		{name: storageprotection.Name, register: storageprotection.Register},
+		{name: storageprotection.Name, register: storageprotection.Register, off: true}, // until a controller takes the finalizers away
 		{name: ownerreferences.Name, register: ownerreferences.Register, off: true},
 		{name: claimresize.Name, register: claimresize.Register},
 		{name: runtimeclass.Name, register: runtimeclass.Register},

@@ -19,7 +19,6 @@ func addComponentStatuses(_ context.Context, d *Dependencies, served Served) err
 		return err
 	}
 	served.add("", "v1", "componentstatuses", &componentStatuses{
-		rest.NewDefaultTableConvertor(corev1.Resource("componentstatuses")),
 		map[string]func(context.Context) error{"etcd-0": func(context.Context) error { return namespaces.ReadinessCheckFunc() }}})
 	return nil
 }
@@ -27,7 +26,6 @@ func addComponentStatuses(_ context.Context, d *Dependencies, served Served) err
 // componentStatuses serves the deprecated resource of that name: whether the server's storage answers. Other components
 // have health endpoints of their own.
 type componentStatuses struct {
-	rest.TableConvertor
 	checks map[string]func(context.Context) error
 }
 
@@ -65,3 +63,41 @@ func statusOf(ctx context.Context, name string, check func(context.Context) erro
 	}
 	return corev1.ComponentStatus{ObjectMeta: metav1.ObjectMeta{Name: name}, Conditions: []corev1.ComponentCondition{condition}}
 }
+
+// ConvertToTable shows each component's health.
+func (c *componentStatuses) ConvertToTable(_ context.Context, obj, options runtime.Object) (*metav1.Table, error) {
+	table := &metav1.Table{}
+	if o, ok := options.(*metav1.TableOptions); !ok || !o.NoHeaders {
+		table.ColumnDefinitions = []metav1.TableColumnDefinition{
+			{Name: "Name", Type: "string", Format: "name", Description: metav1.ObjectMeta{}.SwaggerDoc()["name"]},
+			{Name: "Status", Type: "string", Description: "Status of the component conditions"},
+			{Name: "Message", Type: "string", Description: "Message of the component conditions"},
+			{Name: "Error", Type: "string", Description: "Error of the component conditions"},
+		}
+	}
+	addRow := func(s *corev1.ComponentStatus) {
+		health, message, fault := "Unknown", "", ""
+		for _, c := range s.Conditions {
+			if c.Type == corev1.ComponentHealthy {
+				health, message, fault = "Unhealthy", c.Message, c.Error
+				if c.Status == corev1.ConditionTrue {
+					health = "Healthy"
+				}
+			}
+		}
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{s.Name, health, message, fault}, Object: runtime.RawExtension{Object: s}})
+	}
+	switch o := obj.(type) {
+	case *corev1.ComponentStatus:
+		addRow(o)
+	case *corev1.ComponentStatusList:
+		for i := range o.Items {
+			addRow(&o.Items[i])
+		}
+	default:
+		return nil, fmt.Errorf("make table of component statuses: got a %T", obj)
+	}
+	return table, nil
+}
+
+var _ rest.TableConvertor = (*componentStatuses)(nil)

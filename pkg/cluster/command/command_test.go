@@ -26,8 +26,19 @@ import (
 
 // withoutKubernetes runs the store and the container runtime only: what is tested here is everything around the rest.
 func withoutKubernetes(ctx context.Context, cfg cluster.Config, timeline *control.Timeline) error {
-	return cluster.ServeParts(ctx, cfg, timeline, func(*cluster.Environment) []steps.Step { return nil })
+	return cluster.ServeParts(ctx, cfg, timeline, func(*cluster.Environment) []steps.Step {
+		if os.Getenv(deafVariable) == "" {
+			return nil
+		}
+		return []steps.Step{{Name: "deaf", After: []string{cluster.StepContainerd}, Start: func(_ context.Context, task *steps.Task) error {
+			task.Go(func(context.Context) error { select {} })
+			return nil
+		}}}
+	})
 }
+
+// deafVariable, when set, gives the server a part that never ends.
+const deafVariable = "PROA_TEST_DEAF"
 
 // TestMain lets `up` start this test program as the server, as it starts proa.
 func TestMain(m *testing.M) {

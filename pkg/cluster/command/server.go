@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -15,13 +16,15 @@ import (
 
 	"github.com/proa-sh/proa/pkg/cluster"
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/logfile"
 )
 
 // newsVariable names the file descriptor to which a server started by `up` writes its news until it runs.
 const newsVariable = "PROA_NEWS_FD"
 
 func newServer(f *flags) *cobra.Command {
-	return &cobra.Command{
+	logFile := ""
+	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Run the cluster in the foreground, as a service manager wants it",
 		Long: "Run the cluster in the foreground and log to standard error. systemd is told when it runs (Type=notify).\n" +
@@ -32,11 +35,39 @@ func newServer(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(f.verbosity)))
+			options := []textlogger.ConfigOption{textlogger.Verbosity(f.verbosity)}
+			if logFile != "" {
+				log, err := openLog(logFile)
+				if err != nil {
+					return err
+				}
+				defer log.Close()
+				options = append(options, textlogger.Output(log))
+			}
+			logger := textlogger.NewLogger(textlogger.NewConfig(options...))
 			klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
 			return serve(klog.NewContext(cmd.Context(), logger), cfg, f.serve)
 		},
 	}
+	cmd.Flags().StringVar(&logFile, "log-file", "", "log to this file, which is put aside when it grows large, and not to standard error")
+	return cmd
+}
+
+// maxLog is the size at which the server's log is put aside, in bytes; the one before is lost.
+const maxLog = 64 << 20
+
+// openLog opens the log and lets standard output and error lead there too, where the Go runtime tells of a crash.
+func openLog(path string) (*logfile.File, error) {
+	log, err := logfile.Open(path, maxLog)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range []*os.File{os.Stdout, os.Stderr} {
+		if err := log.Redirect(int(file.Fd())); err != nil {
+			return nil, errors.Join(err, log.Close())
+		}
+	}
+	return log, nil
 }
 
 // serve runs the cluster and passes its news on to those who started it.

@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/proa-sh/proa/pkg/cluster/logfile"
 	"github.com/proa-sh/proa/pkg/cluster/process"
 )
 
@@ -21,14 +22,15 @@ const (
 	// startTimeout is far more than a daemon with many containers takes.
 	startTimeout = 60 * time.Second
 	// stopGrace is how long the daemon may take to end before it is killed.
-	stopGrace = 10 * time.Second
+	stopGrace = 3 * time.Second
 	// A daemon that dies is started again after firstBackoff, doubled each time up to maxBackoff; one that has lived for
 	// healthyAfter begins anew.
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 30 * time.Second
 	healthyAfter = time.Minute
-	// maxLog is the size at which the log is put aside at the next start; the one before is lost.
-	maxLog = 16 << 20
+	// maxLog is the size at which the log is put aside, in bytes; its size is looked at every checkLog.
+	maxLog   = 16 << 20
+	checkLog = time.Hour
 )
 
 // Daemon is a supervised containerd.
@@ -155,9 +157,15 @@ func (d *Daemon) runOnce(ctx context.Context, served func()) error {
 
 	timeout := time.NewTimer(startTimeout)
 	defer timeout.Stop()
+	check := time.NewTicker(checkLog)
+	defer check.Stop()
 	ready := notify.ready
 	for {
 		select {
+		case <-check.C:
+			if err := logfile.Shorten(d.cfg.LogFile, maxLog); err != nil {
+				klog.FromContext(ctx).Error(err, "Containerd's log grows on")
+			}
 		case <-ready:
 			timeout.Stop()
 			ready = nil
@@ -183,7 +191,7 @@ func exitError(err error) error {
 
 // start runs the program in a session of its own: a key pressed at our terminal must not reach it.
 func (d *Daemon) start(notifySocket string) (*exec.Cmd, error) {
-	if err := rotate(d.cfg.LogFile); err != nil {
+	if err := logfile.Shorten(d.cfg.LogFile, maxLog); err != nil {
 		return nil, err
 	}
 	log, err := os.OpenFile(d.cfg.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -41,18 +41,3 @@ func tailOf(path string) (string, error) {
 	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-lastLines):], "\n"), nil
 }
-
-// rotate puts a log that has grown large aside.
-func rotate(path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) || (err == nil && info.Size() < maxLog) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("examine log: %w", err)
-	}
-	if err := os.Rename(path, path+".1"); err != nil {
-		return fmt.Errorf("put log aside: %w", err)
-	}
-	return nil
-}

@@ -12,11 +12,12 @@ import (
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// stopWorkers bounds how many pods are stopped at the same time.
-const stopWorkers = 16
+// removeWorkers bounds how many pods are removed at the same time, for each takes its network down with programs of its
+// own. Containers are stopped all at once: most of that is waiting.
+const removeWorkers = 16
 
 // StopPods ends all containers, giving each the grace to end by itself, then all pods with their networks, and removes
-// them. It goes on after a failure.
+// them. It goes on after a failure, and ends with ctx whatever state the pods are in.
 func (d *Daemon) StopPods(ctx context.Context, grace time.Duration) error {
 	conn, err := grpc.NewClient(d.cfg.Endpoint(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -34,7 +35,7 @@ func stopContainers(ctx context.Context, cri runtimeapi.RuntimeServiceClient, gr
 	if err != nil {
 		return fmt.Errorf("list containers: %w", err)
 	}
-	return forEach(running.Containers, func(c *runtimeapi.Container) error {
+	return forEach(len(running.Containers), running.Containers, func(c *runtimeapi.Container) error {
 		_, err := cri.StopContainer(ctx, &runtimeapi.StopContainerRequest{ContainerId: c.Id, Timeout: int64(grace.Seconds())})
 		if err != nil {
 			return fmt.Errorf("stop container %s (%s): %w", c.Id, c.GetMetadata().GetName(), err)
@@ -48,7 +49,7 @@ func removeSandboxes(ctx context.Context, cri runtimeapi.RuntimeServiceClient) e
 	if err != nil {
 		return fmt.Errorf("list pods: %w", err)
 	}
-	return forEach(pods.Items, func(p *runtimeapi.PodSandbox) error {
+	return forEach(removeWorkers, pods.Items, func(p *runtimeapi.PodSandbox) error {
 		name := p.GetMetadata().GetNamespace() + "/" + p.GetMetadata().GetName()
 		if _, err := cri.StopPodSandbox(ctx, &runtimeapi.StopPodSandboxRequest{PodSandboxId: p.Id}); err != nil {
 			return fmt.Errorf("stop pod %s: %w", name, err)
@@ -60,11 +61,11 @@ func removeSandboxes(ctx context.Context, cri runtimeapi.RuntimeServiceClient) e
 	})
 }
 
-// forEach calls fn for every item, some at the same time, and gives all errors.
-func forEach[T any](items []T, fn func(T) error) error {
+// forEach calls fn for every item, as many as workers at the same time, and gives all errors.
+func forEach[T any](workers int, items []T, fn func(T) error) error {
 	faults := make([]error, len(items))
 	var group errgroup.Group
-	group.SetLimit(stopWorkers)
+	group.SetLimit(max(1, workers))
 	for i, item := range items {
 		group.Go(func() error {
 			faults[i] = fn(item)

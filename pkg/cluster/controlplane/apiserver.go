@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"net"
+	"time"
 
 	"github.com/proa-sh/proa/pkg/apiserver/admission"
 	"github.com/proa-sh/proa/pkg/apiserver/admission/noderestriction"
@@ -37,6 +38,10 @@ func Options(c Config) *options.Options {
 	o.Serving.ServerCert.CertKey.CertFile = c.Certificates.Cert(pki.APIServer)
 	o.Serving.ServerCert.CertKey.KeyFile = c.Certificates.Key(pki.APIServer)
 	o.Run.AdvertiseAddress = c.Address
+	// When it stops, watches are ended at once, and streams such as `kubectl logs -f` two seconds later; by themselves they
+	// would keep the server for a minute.
+	o.Run.ShutdownWatchTerminationGracePeriod = time.Second
+	o.Run.ShutdownSendRetryAfter = true
 
 	a := &o.Authentication
 	a.ClientCAFile = c.Certificates.Cert(pki.CA)

@@ -50,6 +50,8 @@ func (m *Member) settings() *embed.Config {
 	cfg.AutoCompactionRetention = "0"
 	cfg.WatchProgressNotifyInterval = 5 * time.Second
 	cfg.EnableGRPCGateway = false
+	// Left at zero, as etcd's own main does not, every single request would be logged.
+	cfg.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	// A fatal message must not end the process behind our back: see open.
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.cfg.Logger.WithOptions(zap.WithFatalHook(zapcore.WriteThenPanic)))
 	return cfg

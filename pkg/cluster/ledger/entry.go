@@ -13,7 +13,8 @@ import (
 type Kind string
 
 const (
-	// Interface: a network link, by Name. Undo deletes it, and with it its addresses and routes.
+	// Interface: a network link, by Name. Undo deletes it, and with it its addresses and routes; of a bridge also the veth
+	// pairs attached to it.
 	Interface Kind = "interface"
 	// Route: Name is the destination prefix, Via the gateway (may be empty), Device the link (may be empty).
 	Route Kind = "route"

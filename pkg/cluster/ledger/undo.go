@@ -11,8 +11,13 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// grace is how long a process may take to end by itself before it is killed.
-const grace = 10 * time.Second
+const (
+	// grace is how long a process may take to end by itself before it is killed.
+	grace = 2 * time.Second
+	// killWithin is how long killed processes may take to end. The kernel does not end one that waits for a device; the
+	// changes besides are undone all the same.
+	killWithin = 3 * time.Second
+)
 
 // undoers is how each kind is undone. Each succeeds if the thing is gone already.
 func undoers() map[Kind]func(context.Context, Entry) error {

@@ -24,8 +24,32 @@ func undoInterface(_ context.Context, e Entry) error {
 	if err != nil {
 		return err
 	}
+	if err := deletePorts(link); err != nil {
+		return err
+	}
 	if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
 		return err
+	}
+	return nil
+}
+
+// deletePorts deletes the pairs of links that lead from a bridge into network namespaces. They would go with the
+// namespaces, but some time after whoever holds those has ended.
+func deletePorts(bridge netlink.Link) error {
+	if bridge.Type() != "bridge" {
+		return nil
+	}
+	links, err := netlink.LinkList()
+	if err != nil {
+		return fmt.Errorf("list ports: %w", err)
+	}
+	for _, port := range links {
+		if port.Attrs().MasterIndex != bridge.Attrs().Index || port.Type() != "veth" {
+			continue
+		}
+		if err := netlink.LinkDel(port); err != nil && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("delete port %s: %w", port.Attrs().Name, err)
+		}
 	}
 	return nil
 }

@@ -31,11 +31,17 @@ func undoProcesses(ctx context.Context, e Entry) error {
 		if len(marked) == 0 {
 			return nil
 		}
-		if err := process.Stop(ctx, grace, marked...); err != nil {
+		if err := bounded(ctx, grace+killWithin, func(ctx context.Context) error { return process.Stop(ctx, grace, marked...) }); err != nil {
 			return err
 		}
 	}
 	return errors.New("they start new ones faster than they end")
+}
+
+func bounded(ctx context.Context, within time.Duration, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return fn(ctx)
 }
 
 func undoCgroup(ctx context.Context, e Entry) error {
@@ -90,7 +96,7 @@ func killCgroup(ctx context.Context, dir string) error {
 		if err != nil || len(members) == 0 {
 			return err
 		}
-		if err := process.Kill(ctx, members...); err != nil {
+		if err := bounded(ctx, killWithin, func(ctx context.Context) error { return process.Kill(ctx, members...) }); err != nil {
 			return err
 		}
 	}

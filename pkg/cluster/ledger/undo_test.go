@@ -97,6 +97,8 @@ func change(t *testing.T, l *Ledger, dir string) {
 	bridge, err := netlink.LinkByName("proa-test")
 	must(t, err)
 	must(t, netlink.LinkSetUp(bridge))
+	// A pod's: the other end would be in its namespace.
+	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "proa-port", MasterIndex: bridge.Attrs().Index}, PeerName: "proa-peer"}))
 	must(t, netlink.AddrAdd(bridge, &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(10, 9, 0, 1), Mask: net.CIDRMask(24, 32)}}))
 
 	_, prefix, err := net.ParseCIDR("10.10.0.0/16")
@@ -148,9 +150,11 @@ func TestUndoRestoresTheHost(t *testing.T) {
 				must(t, l.Close())
 				l, err = Open(path)
 				must(t, err)
-				bridge, err := netlink.LinkByName("proa-test")
-				must(t, err)
-				must(t, netlink.LinkDel(bridge))
+				for _, name := range []string{"proa-port", "proa-test"} {
+					link, err := netlink.LinkByName(name)
+					must(t, err)
+					must(t, netlink.LinkDel(link))
+				}
 			}
 			for range 2 {
 				must(t, l.Undo(context.Background()))

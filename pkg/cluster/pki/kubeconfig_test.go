@@ -1,9 +1,11 @@
 package pki
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,6 +112,60 @@ func TestMergeIntoNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("an empty file is left: %v", err)
+	}
+}
+
+// renamed is the example under another name.
+func renamed(name string) *clientcmdapi.Config {
+	config := proa()
+	config.Clusters = map[string]*clientcmdapi.Cluster{name: config.Clusters["proa"]}
+	config.AuthInfos = map[string]*clientcmdapi.AuthInfo{name: config.AuthInfos["proa"]}
+	config.Contexts = map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}}
+	config.CurrentContext = name
+	return config
+}
+
+func TestMergesDoNotLoseEachOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	t.Setenv("KUBECONFIG", path)
+	const count = 8
+	var group sync.WaitGroup
+	for i := range count {
+		group.Go(func() {
+			if _, err := MergeKubeconfig(renamed(fmt.Sprint("proa-", i))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if got := len(load(t, path).Clusters); got != count {
+		t.Errorf("%d clusters are in the file, want %d", got, count)
+	}
+}
+
+func TestKubeconfigLockedByOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	t.Setenv("KUBECONFIG", path)
+	write(t, path, others)
+	write(t, path+".lock", "")
+	if _, err := MergeKubeconfig(proa()); err == nil || !strings.Contains(err.Error(), "remove "+path+".lock") {
+		t.Errorf("error %v does not say what to do about the lock", err)
+	}
+	if load(t, path).Clusters["proa"] != nil {
+		t.Error("changed under somebody's lock")
+	}
+	// Nothing to do needs no lock.
+	if err := RemoveFromKubeconfig("proa"); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(path + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := MergeKubeconfig(proa()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path + ".lock"); !os.IsNotExist(err) {
+		t.Errorf("the lock is left: %v", err)
 	}
 }
 

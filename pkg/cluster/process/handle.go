@@ -57,6 +57,14 @@ func (hs handles) signal(signal unix.Signal) error {
 	return nil
 }
 
+func (hs handles) processes() []Process {
+	var list []Process
+	for _, h := range hs {
+		list = append(list, h.process)
+	}
+	return list
+}
+
 // wait returns nil when all have ended, which the kernel tells by making a pidfd readable.
 func (hs handles) wait(ctx context.Context) error {
 	if len(hs) == 0 {
@@ -98,7 +106,7 @@ func (hs handles) wait(ctx context.Context) error {
 		}
 		remaining = still
 		if fds[0].Revents != 0 && len(remaining) > 0 {
-			return ctx.Err()
+			return fmt.Errorf("%v have not ended: %w", remaining.processes(), ctx.Err())
 		}
 	}
 	return nil

@@ -28,6 +28,9 @@ type Process struct {
 	Command string `json:"command"`
 }
 
+// String names the process for people.
+func (p Process) String() string { return fmt.Sprintf("process %d (%s)", p.Pid, p.Command) }
+
 // MarkEnv is the environment entry that marks a process to be started.
 func MarkEnv(mark string) string { return markVariable + "=" + mark }
 
@@ -113,7 +116,7 @@ func Stop(ctx context.Context, grace time.Duration, processes ...Process) error 
 	if err := handles.wait(graceCtx); err == nil {
 		return nil
 	} else if ctx.Err() != nil {
-		return fmt.Errorf("wait for processes to end: %w", ctx.Err())
+		return fmt.Errorf("wait for processes to end: %w", err)
 	}
 	if err := handles.signal(unix.SIGKILL); err != nil {
 		return err

@@ -20,7 +20,13 @@ type Step struct {
 	// Stop, if there is one, is called before the step's context ends, when all that need it have stopped. It is for
 	// what must be done while the step still works.
 	Stop func(ctx context.Context) error
+	// StopWithin bounds how long the step may take to stop: the context of Stop ends then, and what has not ended is left
+	// behind, which is an error. 0 means DefaultStop.
+	StopWithin time.Duration
 }
+
+// DefaultStop is far more than a step takes that ends when its context does.
+const DefaultStop = 5 * time.Second
 
 // Task takes the work of a step that goes on after Start. It may be used until Start returns.
 type Task struct {
@@ -50,6 +56,8 @@ const (
 	Failed   State = "failed"
 	Stopping State = "stopping"
 	Stopped  State = "stopped"
+	// Left: it did not stop in time, and nobody waits for it any more.
+	Left State = "left"
 )
 
 // Event says that a step has come to a state.
@@ -59,7 +67,7 @@ type Event struct {
 	// At is the time since Run began; Took is the time since the step's last event.
 	At   time.Duration `json:"at"`
 	Took time.Duration `json:"took"`
-	// Error is what went wrong, with Failed.
+	// Error is what went wrong, with Failed and Left.
 	Error string `json:"error,omitempty"`
 }
 
@@ -85,8 +93,11 @@ type running struct {
 	started   chan struct{} // closed when Start has returned without error
 	stopped   chan struct{}
 	runBegan  time.Time
-	began     time.Time // of the present state; see event
-	entered   bool      // whether Start was called; read after startDone
+
+	mu      sync.Mutex
+	began   time.Time // guarded by mu; of the present state
+	entered bool      // guarded by mu; whether Start was called
+	left    bool      // guarded by mu; the step was left behind and has nothing to say any more
 }
 
 // Run starts the steps, waits until ctx ends or one of them fails, and stops them. The error is nil if they ran until
@@ -106,10 +117,10 @@ func Run(ctx context.Context, list []Step, hooks Hooks) error {
 	if err != nil {
 		return err
 	}
-	var group sync.WaitGroup
 	for _, r := range all {
-		group.Go(func() { r.start(abort) })
+		go r.start(abort) // joined by stop
 	}
+	var group sync.WaitGroup
 	group.Go(func() { announce(all, abort, hooks.Started) })
 	select {
 	case <-ctx.Done():
@@ -154,7 +165,9 @@ func (r *running) start(abort <-chan struct{}) {
 		return
 	default:
 	}
+	r.mu.Lock()
 	r.entered = true
+	r.mu.Unlock()
 	r.event(Starting, nil)
 	if err := r.step.Start(r.ctx, &Task{run: r}); err != nil {
 		r.event(Failed, err)
@@ -167,32 +180,60 @@ func (r *running) start(abort <-chan struct{}) {
 	close(r.started)
 }
 
-// stop ends the step when all that need it have ended. A step that is still starting is broken off.
+// stop ends the step when all that need it have ended. A step that is still starting is broken off. One that does not
+// end in time is left behind, so that the others end all the same.
 func (r *running) stop() {
 	defer close(r.stopped)
 	for _, user := range r.neededBy {
 		<-user.stopped
 	}
+	bound := r.step.StopWithin
+	if bound == 0 {
+		bound = DefaultStop
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), bound)
+	defer cancel()
 	select {
 	case <-r.started:
 		r.event(Stopping, nil)
 		if r.step.Stop != nil {
-			if err := r.step.Stop(context.WithoutCancel(r.ctx)); err != nil {
+			if err := r.step.Stop(ctx); err != nil {
 				r.fail(fmt.Errorf("stop %s: %w", r.step.Name, err))
 			}
 		}
 	default:
 	}
 	r.cancel()
-	<-r.startDone
-	r.work.Wait()
-	if r.entered {
+	ended := make(chan struct{})
+	go func() { // outlives stop only with work that is left behind
+		defer close(ended)
+		<-r.startDone
+		r.work.Wait()
+	}()
+	select {
+	case <-ended:
 		r.event(Stopped, nil)
+	case <-ctx.Done():
+		r.leave(fmt.Errorf("it has not ended within %v", bound))
 	}
 }
 
-// event is called by one goroutine at a time: the one that starts, then the one that stops.
+// leave gives up waiting for the step.
+func (r *running) leave(why error) {
+	r.event(Left, why)
+	r.mu.Lock()
+	r.left = true
+	r.mu.Unlock()
+	r.fail(fmt.Errorf("stop %s: %w", r.step.Name, why))
+}
+
+// event reports what has become of the step, if it was ever begun.
 func (r *running) event(state State, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.entered || r.left {
+		return
+	}
 	now := time.Now()
 	e := Event{Step: r.step.Name, State: state, At: now.Sub(r.runBegan)}
 	if !r.began.IsZero() {

@@ -164,6 +164,56 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+func TestStepsThatDoNotStopAreLeft(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		deaf  func(release chan struct{}) Step
+		bound string
+	}{
+		{name: "work goes on", bound: "2s", deaf: func(release chan struct{}) Step {
+			return Step{Name: "deaf", After: []string{"base"}, StopWithin: 2 * time.Second, Start: func(_ context.Context, task *Task) error {
+				task.Go(func(context.Context) error { <-release; return nil })
+				return nil
+			}}
+		}},
+		{name: "start goes on", bound: "5s", deaf: func(release chan struct{}) Step {
+			return Step{Name: "deaf", After: []string{"base"}, Start: func(context.Context, *Task) error { <-release; return nil }}
+		}},
+		{name: "stop ends only with its context", bound: "3s", deaf: func(release chan struct{}) Step {
+			return Step{Name: "deaf", After: []string{"base"}, StopWithin: 3 * time.Second,
+				Start: func(_ context.Context, task *Task) error {
+					task.Go(func(context.Context) error { <-release; return nil })
+					return nil
+				},
+				Stop: func(ctx context.Context) error { <-ctx.Done(); return nil }}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var rec recorder
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				release := make(chan struct{})
+				err := Run(ctx, []Step{takes("base", time.Second), test.deaf(release)}, rec.hooks())
+				if want := "stop deaf: it has not ended within " + test.bound; err == nil || err.Error() != want {
+					t.Errorf("run: %v, want %s", err, want)
+				}
+				if got := len(rec.only("deaf left")); got != 1 {
+					t.Errorf("left %d times", got)
+				}
+				if got := len(rec.only("base stopped")); got != 1 {
+					t.Errorf("what it needs stopped %d times", got)
+				}
+				close(release)
+				synctest.Wait()
+				if got := rec.only("deaf stopped"); len(got) > 0 {
+					t.Errorf("a step that was left still reports: %v", got)
+				}
+			})
+		})
+	}
+}
+
 func TestBrokenOffStartIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

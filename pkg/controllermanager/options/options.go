@@ -63,6 +63,7 @@ func workerFlags() map[string]string {
 		"concurrent-namespace-syncs":                  "namespace-controller",
 		"concurrent-rc-syncs":                         "replicationcontroller-controller",
 		"concurrent-replicaset-syncs":                 "replicaset-controller",
+		"concurrent-resource-quota-syncs":             "resourcequota-controller",
 		"concurrent-service-endpoint-syncs":           "endpointslice-controller",
 		"concurrent-statefulset-syncs":                "statefulset-controller",
 		"concurrent-ttl-after-finished-syncs":         "ttl-after-finished-controller",

@@ -130,12 +130,12 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, reconcile.TerminalError(err)
 	}
-	d, failure := r.act(ctx, d, actions, &status)
+	number, failure := r.act(ctx, d, actions, &status)
 	if control.IsNamespaceEnding(failure) {
 		return control.Result{}, nil
 	}
-	if !equality.Semantic.DeepEqual(status, d.Status) {
-		if err := r.writeStatus(ctx, d, status); err != nil && !apierrors.IsNotFound(err) {
+	if number != d.Annotations[revisionAnnotation] || !equality.Semantic.DeepEqual(status, d.Status) {
+		if err := r.writeStatus(ctx, d, number, status); err != nil && !apierrors.IsNotFound(err) {
 			return control.Result{}, errors.Join(failure, err)
 		}
 	}
@@ -187,8 +187,10 @@ func (r *reconciler) oldPods(sets []*apps.ReplicaSet) (bool, error) {
 	return false, nil
 }
 
-// act does the actions. It notes in status when creating the new set failed, and returns the Deployment as it is then.
-func (r *reconciler) act(ctx context.Context, d *apps.Deployment, actions []action, status *apps.DeploymentStatus) (*apps.Deployment, error) {
+// act does the actions. It notes in status when creating the new set failed, and returns the revision that the
+// Deployment's annotation should have.
+func (r *reconciler) act(ctx context.Context, d *apps.Deployment, actions []action, status *apps.DeploymentStatus) (number string, failure error) {
+	number = d.Annotations[revisionAnnotation]
 	var failed []error
 	for _, a := range actions {
 		var err error
@@ -200,16 +202,13 @@ func (r *reconciler) act(ctx context.Context, d *apps.Deployment, actions []acti
 		case deleteSet:
 			err = control.Delete(ctx, r.Client.AppsV1().ReplicaSets(a.set.Namespace), a.set, metav1.DeleteOptions{})
 		case setRevision:
-			var revised *apps.Deployment
-			if revised, err = r.revise(ctx, d, a.revision); err == nil {
-				d = revised
-			}
+			number = a.revision
 		}
 		if err != nil {
 			failed = append(failed, err)
 		}
 	}
-	return d, errors.Join(failed...)
+	return number, errors.Join(failed...)
 }
 
 // create creates the newest set. When its name is taken by another, the collision count changes the next name.
@@ -264,20 +263,14 @@ func (r *reconciler) update(ctx context.Context, d *apps.Deployment, a updateSet
 	return nil
 }
 
-// revise writes the revision annotation.
-func (r *reconciler) revise(ctx context.Context, d *apps.Deployment, number string) (*apps.Deployment, error) {
-	if d.Annotations[revisionAnnotation] == number {
-		return d, nil
-	}
-	d = d.DeepCopy()
-	metav1.SetMetaDataAnnotation(&d.ObjectMeta, revisionAnnotation, number)
-	return control.Update(ctx, r.Client.AppsV1().Deployments(d.Namespace), d)
-}
-
-// writeStatus writes the status.
-func (r *reconciler) writeStatus(ctx context.Context, d *apps.Deployment, status apps.DeploymentStatus) error {
+// writeStatus writes the status, and with it the revision annotation: written so, it does not count as a change that the
+// user made, and the generation stays.
+func (r *reconciler) writeStatus(ctx context.Context, d *apps.Deployment, number string, status apps.DeploymentStatus) error {
 	d = d.DeepCopy()
 	d.Status = status
+	if number != "" {
+		metav1.SetMetaDataAnnotation(&d.ObjectMeta, revisionAnnotation, number)
+	}
 	_, err := control.UpdateStatus(ctx, r.Client.AppsV1().Deployments(d.Namespace), d)
 	return err
 }

@@ -54,7 +54,7 @@ func TestStalePods(t *testing.T) {
 	six := int32(6)
 	controltest.Change(t, s, newSet(0), func(set *apps.ReplicaSet) { set.Spec.Replicas = &six })
 	s.Wait(t, "the two missing pods are created", func() bool { return len(podsOf(t, s)) == 6 })
-	s.Wait(t, "the new generation is observed", func() bool { return statusOf(t, s).ObservedGeneration == 2 })
+	s.Wait(t, "the new generation is observed", func() bool { return statusOf(t, s).ObservedGeneration == 3 })
 	for range 3 { // these wake the set while it cannot see its pods
 		controltest.Change(t, s, newSet(0), func(set *apps.ReplicaSet) { set.Annotations = map[string]string{"n": set.Annotations["n"] + "x"} })
 	}

@@ -77,6 +77,8 @@ type scenario struct {
 	model   podstate.Observed
 	count   int
 	running []Action
+	// started is the container that runs already while it is being started.
+	started string
 	out     strings.Builder
 }
 
@@ -109,6 +111,8 @@ func (s *scenario) do(words []string, body string) string {
 		s.remove(words[1:])
 	case "gone":
 		s.state.Gone = true
+	case "appears":
+		s.appears(words[1])
 	case "sandbox-dies":
 		s.model.Sandboxes[0].Ready = false
 		for i := range s.model.Containers {
@@ -253,6 +257,10 @@ func (s *scenario) simulate(a Action, r *Result) {
 		id := "s" + strconv.Itoa(s.count)
 		s.model.Sandboxes = append([]podstate.Sandbox{{ID: id, Attempt: a.Attempt, Ready: true, IPs: []string{"10.0.0.1"}}}, s.model.Sandboxes...)
 	case StartContainer:
+		if s.started == a.Container {
+			s.started, r.ID = "", s.model.Latest(a.Container).ID
+			return
+		}
 		s.count++
 		r.ID = a.Container + strconv.Itoa(s.count)
 		s.model.Containers = append([]podstate.Container{{
@@ -286,6 +294,19 @@ func (s *scenario) simulate(a Action, r *Result) {
 			}
 		}
 	}
+}
+
+// appears makes a container that is being started run; the call that starts it has not come back.
+func (s *scenario) appears(name string) {
+	for _, a := range s.running {
+		if a.Kind == StartContainer && a.Container == name {
+			s.simulate(a, &Result{})
+			s.started = name
+			s.state.Touch()
+			return
+		}
+	}
+	s.t.Fatalf("%s is not being started; under way: %v", name, s.running)
 }
 
 func (s *scenario) end(c *podstate.Container, code int32) {

@@ -272,12 +272,13 @@ func (s *State) applyFacts(r Result) {
 }
 
 // setObserved takes a new picture. Instances that this kubelet did not start were started by the one before it; what the
-// API shows of their probes still holds.
+// API shows of their probes still holds. One that is just being started is known once that has ended: only then is it told
+// apart from an instance whose postStart hook has run.
 func (s *State) setObserved(o podstate.Observed) {
 	s.Observed, s.known = o, true
 	for i := range o.Containers {
 		c := &o.Containers[i]
-		if s.instances[c.ID] != nil || c.Phase == podstate.Created {
+		if s.instances[c.ID] != nil || c.Phase == podstate.Created || s.isStarting(c.Name) {
 			continue
 		}
 		found := &instance{hooked: true, preStop: c.PreStopDone}
@@ -294,6 +295,12 @@ func (s *State) setObserved(o podstate.Observed) {
 			delete(s.instances, id)
 		}
 	}
+}
+
+// isStarting says whether an instance of the container is being started.
+func (s *State) isStarting(name string) bool {
+	_, busy := s.busy[Action{Kind: StartContainer, Container: name}.key()]
+	return busy
 }
 
 func allStatuses(pod *v1.Pod) func(yield func(*v1.ContainerStatus) bool) {

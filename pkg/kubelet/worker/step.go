@@ -407,7 +407,10 @@ func (p *step) pull(c *v1.Container) {
 // hook runs the postStart hook of a new instance. It says whether the hook is still to end.
 func (p *step) hook(c *v1.Container, here *podstate.Container) (wait bool) {
 	i := p.instances[here.ID]
-	if i == nil || i.hooked || i.kill != nil || i.hookGone != "" {
+	if i == nil {
+		return p.isStarting(c.Name)
+	}
+	if i.hooked || i.kill != nil || i.hookGone != "" {
 		return false
 	}
 	p.due(Action{Kind: PostStart, Container: c.Name, ID: here.ID})

@@ -14,8 +14,8 @@ func (s *State) View(now time.Time) *podstate.View {
 	observed := s.Observed
 	observed.Containers = nil
 	for _, c := range s.Observed.Containers {
-		// What was made but not started is nothing that users have to see.
-		if c.Phase != podstate.Created {
+		// What was made but not started is nothing that users have to see; nor is what is only just being started.
+		if c.Phase != podstate.Created && (s.instances[c.ID] != nil || !s.isStarting(c.Name)) {
 			observed.Containers = append(observed.Containers, c)
 		}
 	}

@@ -202,13 +202,13 @@ func fixedRules(family corev1.IPFamily, options Options) []*knftables.Rule {
 
 	remembered := withPorts + " dnat " + w.ip + " to " + w.ip + " saddr . " + front + " map @" + affinity
 	rules.add(chainAny, remembered)
-	rules.addPick(chainAny, false)
+	rules.addPick(w, chainAny, false)
 	if isPod := options.DetectLocal.isPod(w); isPod != "" {
 		rules.add(chainLocal, isPod+" goto "+chainAny)
 	}
 	rules.add(chainLocal, "fib saddr type local goto "+chainAny)
 	rules.add(chainLocal, remembered)
-	rules.addPick(chainLocal, true)
+	rules.addPick(w, chainLocal, true)
 
 	rules.add(chainMasquerade, "jump "+chainRemember)
 	rules.add(chainMasquerade, w.ip+" saddr . "+w.ip+" daddr @"+hairpins+" masquerade fully-random")
@@ -235,19 +235,31 @@ func (l *ruleList) add(chain, text string) {
 	*l = append(*l, &knftables.Rule{Chain: chain, Rule: text})
 }
 
-// addPick sends packets to the chain that picks an endpoint for their protocol.
-func (l *ruleList) addPick(chain string, local bool) {
+// addPick sends packets to the chain that picks an endpoint for their protocol. What comes back from it gets the first
+// endpoint of its front, if there is one: the kernel commits while packets are under way, and one that was looked up among
+// the fronts with 3 endpoints before a commit and among those with 4 after it was in neither, though its front has had
+// endpoints all the time. The first one always has an element.
+func (l *ruleList) addPick(w words, chain string, local bool) {
 	for _, protocol := range protocols {
-		l.add(chain, "meta l4proto "+protocol+" goto "+list{protocol, local}.chain())
+		l.add(chain, "meta l4proto "+protocol+" jump "+list{protocol, local}.chain())
 	}
+	for _, protocol := range protocols {
+		l.add(chain, list{protocol, local}.pick(w, 1))
+	}
+}
+
+// pick is the statement that sends a packet to one of the first k endpoints of its front.
+func (l list) pick(w words, k int) string {
+	key := l.key(w)
+	return fmt.Sprintf("dnat %s to %s . numgen random mod %d map @%s", w.ip, key, k, l.endpoints())
 }
 
 // countObjects are the set of fronts with k endpoints in a list and the rule that
 // picks one of them.
 func countObjects(family corev1.IPFamily, c count) (object, *knftables.Rule) {
 	w := wordsFor(family)
-	key, set := c.key(w), c.count(c.k)
-	text := fmt.Sprintf("%s @%s dnat %s to %s . numgen random mod %d map @%s", key, set, w.ip, key, c.k, c.endpoints())
+	set := c.count(c.k)
+	text := c.key(w) + " @" + set + " " + c.pick(w, c.k)
 	return &knftables.Set{Name: set, Type: w.addrType + " . inet_service"}, &knftables.Rule{Chain: c.chain(), Rule: text}
 }
 

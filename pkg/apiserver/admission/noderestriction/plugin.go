@@ -83,6 +83,8 @@ func (p *Plugin) refuse(node string, a admission.Attributes) string {
 		return refuseNode(node, a)
 	case corev1.Resource("serviceaccounts"):
 		return p.refuseToken(node, a)
+	case corev1.Resource("persistentvolumeclaims"):
+		return refuseClaim(a)
 	case coordinationv1.Resource("leases"):
 		if a.GetNamespace() != corev1.NamespaceNodeLease || nameOf(a) != node {
 			return fmt.Sprintf("can only write the lease of its name in namespace %s", corev1.NamespaceNodeLease)
@@ -169,10 +171,32 @@ func refuseNewPod(node string, pod *corev1.Pod) string {
 	if pod.Spec.ServiceAccountName != "" {
 		return "can not create pods that reference a service account"
 	}
+	if len(pod.Spec.ResourceClaims) > 0 {
+		return "can not create pods that reference resource claims"
+	}
 	for _, v := range pod.Spec.Volumes {
 		if v.Secret != nil || v.ConfigMap != nil || v.PersistentVolumeClaim != nil || v.Projected != nil {
 			return "can not create pods that reference secrets, config maps, claims or projected volumes"
 		}
+	}
+	return ""
+}
+
+// refuseClaim allows the report that a claim's volume has grown.
+func refuseClaim(a admission.Attributes) string {
+	fresh, ok := a.GetObject().(*corev1.PersistentVolumeClaim)
+	old, okOld := a.GetOldObject().(*corev1.PersistentVolumeClaim)
+	if a.GetOperation() != admission.Update || a.GetSubresource() != "status" || !ok || !okOld {
+		return "may only update the status of persistent volume claims"
+	}
+	was, is := old.DeepCopy(), fresh.DeepCopy()
+	for _, c := range []*corev1.PersistentVolumeClaim{was, is} {
+		c.ManagedFields, c.ResourceVersion = nil, ""
+		c.Status.Capacity, c.Status.Conditions, c.Status.AllocatedResources, c.Status.AllocatedResourceStatuses = nil, nil, nil, nil
+		c.Status.ModifyVolumeStatus, c.Status.CurrentVolumeAttributesClassName = nil, nil
+	}
+	if !apiequality.Semantic.DeepEqual(was, is) {
+		return "is not allowed to update fields other than status.capacity, status.conditions and status.allocatedResources of persistent volume claims"
 	}
 	return ""
 }
@@ -190,6 +214,8 @@ func refuseNode(node string, a admission.Attributes) string {
 		old = &corev1.Node{}
 	} else if !apiequality.Semantic.DeepEqual(old.Spec.Taints, fresh.Spec.Taints) {
 		return "is not allowed to modify taints"
+	} else if !apiequality.Semantic.DeepEqual(old.OwnerReferences, fresh.OwnerReferences) {
+		return "is not allowed to modify ownerReferences" // its node would go with an owner of its choice
 	}
 	for key, value := range fresh.Labels {
 		if was, ok := old.Labels[key]; (!ok || was != value) && restricted(key) {

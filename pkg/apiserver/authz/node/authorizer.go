@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -25,6 +26,7 @@ const byNode = "node-authorizer/node"
 type Authorizer struct {
 	pods        cache.Indexer
 	claims      corelisters.PersistentVolumeClaimLister
+	volumes     corelisters.PersistentVolumeLister
 	attachments storagelisters.VolumeAttachmentLister
 	rules       func(authorizer.Attributes) bool
 }
@@ -49,6 +51,7 @@ func New(f informers.SharedInformerFactory, rules func(authorizer.Attributes) bo
 	return &Authorizer{
 		pods:        pods.GetIndexer(),
 		claims:      f.Core().V1().PersistentVolumeClaims().Lister(),
+		volumes:     f.Core().V1().PersistentVolumes().Lister(),
 		attachments: f.Storage().V1().VolumeAttachments().Lister(),
 		rules:       rules,
 	}, nil
@@ -82,7 +85,10 @@ func (a *Authorizer) Authorize(_ context.Context, r authorizer.Attributes) (auth
 func (a *Authorizer) refuse(node string, r authorizer.Attributes) string {
 	switch (schema.GroupResource{Group: r.GetAPIGroup(), Resource: r.GetResource()}) {
 	case schema.GroupResource{Resource: "secrets"}:
-		return a.used(node, r, usesSecret)
+		if reason := a.used(node, r, usesSecret); reason == "" || !a.volumeSecret(node, r) {
+			return reason
+		}
+		return ""
 	case schema.GroupResource{Resource: "configmaps"}:
 		return a.used(node, r, usesConfigMap)
 	case schema.GroupResource{Resource: "serviceaccounts"}:
@@ -166,15 +172,42 @@ func (a *Authorizer) used(node string, r authorizer.Attributes, uses func(*corev
 }
 
 func (a *Authorizer) usedVolume(node string, r authorizer.Attributes) string {
-	for _, p := range a.podsOf(node) {
-		for name := range claimsOf(p) {
-			claim, err := a.claims.PersistentVolumeClaims(p.Namespace).Get(name)
-			if err == nil && claim.Spec.VolumeName == r.GetName() {
-				return ""
-			}
+	for name := range a.volumesOf(node) {
+		if name == r.GetName() {
+			return ""
 		}
 	}
 	return "no relationship found between this node and the volume"
+}
+
+// volumeSecret reports whether a volume that a pod of the node uses needs the secret.
+func (a *Authorizer) volumeSecret(node string, r authorizer.Attributes) bool {
+	for name := range a.volumesOf(node) {
+		volume, err := a.volumes.Get(name)
+		if err != nil {
+			continue // it is gone
+		}
+		for _, ref := range secretsOf(volume) {
+			if ref.Namespace == r.GetNamespace() && ref.Name == r.GetName() {
+				return r.GetName() != ""
+			}
+		}
+	}
+	return false
+}
+
+// volumesOf yields the names of the volumes that are bound to claims of the node's pods.
+func (a *Authorizer) volumesOf(node string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range a.podsOf(node) {
+			for name := range claimsOf(p) {
+				claim, err := a.claims.PersistentVolumeClaims(p.Namespace).Get(name)
+				if err == nil && claim.Spec.VolumeName != "" && !yield(claim.Spec.VolumeName) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (a *Authorizer) podsOf(node string) []*corev1.Pod {

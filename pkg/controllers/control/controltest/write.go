@@ -58,6 +58,7 @@ func merge(obj, sent object, subresource string) {
 	switch subresource {
 	case "status":
 		obj.Object["status"] = sent.Object["status"]
+		obj.SetAnnotations(sent.GetAnnotations()) // most kinds let metadata pass
 	case "approval":
 		// Approving writes the conditions, and only those.
 		conditions, found, _ := unstructured.NestedSlice(sent.Object, "status", "conditions")

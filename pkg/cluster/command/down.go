@@ -1,0 +1,146 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proa-sh/proa/pkg/cluster"
+	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/pki"
+	"github.com/proa-sh/proa/pkg/cluster/process"
+	"github.com/proa-sh/proa/pkg/cluster/steps"
+)
+
+func newDown(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "Stop the cluster and its pods and undo every change to this machine; the data stays",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := f.config()
+			if err != nil {
+				return err
+			}
+			if err := down(cmd.Context(), cmd.OutOrStdout(), cfg); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The cluster is down. Its data is in %s.\n", cfg.DataDir)
+			return nil
+		},
+	}
+}
+
+// down stops a running server, waits until its process has ended, and undoes what is left to undo.
+func down(ctx context.Context, out io.Writer, cfg cluster.Config) error {
+	if err := stopServer(ctx, out, cfg); err != nil {
+		return err
+	}
+	return cluster.TakeDown(ctx, cfg)
+}
+
+// A server that was asked to stop may take stopWithin, and its socket answerWithin to answer; then it is killed. Its own
+// bounds are shorter.
+const (
+	stopWithin   = 20 * time.Second
+	answerWithin = 5 * time.Second
+)
+
+// stopServer asks the server to stop with its pods and returns when its process has ended. One that does not end is killed:
+// the ledger knows all that it would have undone.
+func stopServer(ctx context.Context, out io.Writer, cfg cluster.Config) error {
+	server, found := cluster.Holder(cfg)
+	err := askToStop(ctx, out, cfg)
+	if errors.Is(err, control.ErrNotRunning) {
+		return nil // a holder, if there is one, is no server, or not yet
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	if !found {
+		return err
+	}
+	// The socket closes a moment before the process ends.
+	bounded, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if process.Wait(bounded, server) == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	fmt.Fprintf(out, "The server, %v, did not stop in time and is killed.\n", server)
+	if err := process.Kill(ctx, server); err != nil {
+		return fmt.Errorf("kill the server: %w", err)
+	}
+	return nil
+}
+
+// askToStop returns when the server has told that it has stopped, or does not answer in time.
+func askToStop(ctx context.Context, out io.Writer, cfg cluster.Config) error {
+	client := control.NewClient(cfg.ControlSocket())
+	answer, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if err := client.Stop(answer, true); err != nil {
+		return err
+	}
+	stop, cancel := context.WithTimeout(ctx, stopWithin)
+	defer cancel()
+	return client.Follow(stop, func(m control.Message) bool {
+		printDown(out, m)
+		return m.Phase != control.Stopped
+	})
+}
+
+// printDown prints what happens while the cluster stops, and not again what happened while it started.
+func printDown(out io.Writer, m control.Message) {
+	if m.Event != nil && (m.Event.State == steps.Stopped || m.Event.State == steps.Left) || strings.HasPrefix(m.Note, "Some pods") {
+		printMessage(out, m)
+	}
+}
+
+func newReset(f *flags) *cobra.Command {
+	yes := false
+	cmd := &cobra.Command{
+		Use:   "reset",
+		Short: "Take the cluster down and delete all its data",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := f.config()
+			if err != nil {
+				return err
+			}
+			if !yes && !confirm(cmd, cfg) {
+				return errors.New("not confirmed; nothing was done")
+			}
+			if err := down(cmd.Context(), cmd.OutOrStdout(), cfg); err != nil {
+				return err
+			}
+			if err := cluster.Delete(cmd.Context(), cfg); err != nil {
+				return err
+			}
+			if err := pki.RemoveFromKubeconfig(cfg.Name); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The cluster and %s are gone.\n", cfg.DataDir)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func confirm(cmd *cobra.Command, cfg cluster.Config) bool {
+	fmt.Fprintf(cmd.OutOrStdout(), "Delete all data of the cluster in %s? Type %q: ", cfg.DataDir, filepath.Base(cfg.DataDir))
+	answer := ""
+	if _, err := fmt.Fscanln(cmd.InOrStdin(), &answer); err != nil {
+		return false
+	}
+	return answer == filepath.Base(cfg.DataDir)
+}

@@ -1,0 +1,172 @@
+package resourcequota
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	quota "k8s.io/apiserver/pkg/quota/v1"
+	"k8s.io/apiserver/pkg/quota/v1/generic"
+	"k8s.io/client-go/discovery/cached/memory"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/proa-sh/proa/pkg/controllers/control"
+	"github.com/proa-sh/proa/pkg/pods"
+	usage "github.com/proa-sh/proa/pkg/quota"
+)
+
+// check is how often a quota is reckoned without an event: pods that take longer to end than they were given stop
+// counting with time, and admission's own additions may have been lost.
+const check = 5 * time.Minute
+
+// Controller reckons quotas.
+type Controller struct {
+	control.Dependencies
+	quotas   corelisters.ResourceQuotaLister
+	registry quota.Registry
+	counter  *counter
+	loop     *control.Loop
+	life     context.Context // of Run, which the counter's informers share
+}
+
+// New makes the controller. Its keys are ResourceQuotas.
+func New(d control.Dependencies) (control.Controller, error) {
+	client, err := metadata.NewForConfig(rest.CopyConfig(d.REST))
+	if err != nil {
+		return nil, fmt.Errorf("make metadata client: %w", err)
+	}
+	core := d.Informers.Core().V1()
+	c := &Controller{Dependencies: d, quotas: core.ResourceQuotas().Lister()}
+	c.registry = generic.NewRegistry(usage.Evaluators(func(resource schema.GroupVersionResource) (cache.GenericLister, error) {
+		informer, err := d.Informers.ForResource(resource)
+		if err != nil {
+			return nil, err
+		}
+		return informer.Lister(), nil
+	}, clock.RealClock{}))
+	trigger := &control.Trigger{}
+	c.counter = &counter{
+		metadata: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d.Client.Discovery())),
+		registry: c.registry, running: map[schema.GroupResource]cache.SharedIndexInformer{},
+		changed: func(namespace string) {
+			for _, key := range c.quotasOf(namespace) {
+				trigger.Wake(key)
+			}
+		},
+	}
+	c.loop = control.NewLoop(control.Spec{
+		Name: d.Name, Workers: d.Workers, Reconcile: c.Reconcile, Watches: append(c.watches(), trigger),
+		Writes: []control.Written{control.Shows[v1.ResourceQuota](core.ResourceQuotas().Informer())},
+	})
+	return c, nil
+}
+
+// watches wake the quotas of a namespace when something that they count comes, goes or changes its cost.
+func (c *Controller) watches() []source.Source {
+	core := c.Informers.Core().V1()
+	return []source.Source{
+		control.Watch(core.ResourceQuotas().Informer(), func(old, now *v1.ResourceQuota) []control.Key {
+			if (old == nil) != (now == nil) {
+				return c.quotasOf(control.Latest(old, now).Namespace) // quotas count quotas too
+			}
+			return []control.Key{control.KeyOf(now.Namespace, now.Name)}
+		}),
+		watch(c, core.Pods().Informer(), func(old, now *v1.Pod) bool {
+			return pods.IsTerminal(old) == pods.IsTerminal(now) && equality.Semantic.DeepEqual(old.Spec, now.Spec) && equality.Semantic.DeepEqual(old.Status.ContainerStatuses, now.Status.ContainerStatuses)
+		}),
+		watch(c, core.Services().Informer(), func(old, now *v1.Service) bool { return equality.Semantic.DeepEqual(old.Spec, now.Spec) }),
+		watch(c, core.PersistentVolumeClaims().Informer(), func(old, now *v1.PersistentVolumeClaim) bool {
+			return equality.Semantic.DeepEqual(old.Spec, now.Spec) && equality.Semantic.DeepEqual(old.Status, now.Status)
+		}),
+		watch(c, core.ConfigMaps().Informer(), func(_, _ *v1.ConfigMap) bool { return true }),
+		watch(c, core.Secrets().Informer(), func(_, _ *v1.Secret) bool { return true }),
+		watch(c, core.ReplicationControllers().Informer(), func(_, _ *v1.ReplicationController) bool { return true }),
+	}
+}
+
+// watch wakes the quotas of an object's namespace, unless a change leaves its cost the same.
+func watch[T any](c *Controller, informer cache.SharedIndexInformer, same func(old, now *T) bool) source.Source {
+	return control.Watch(informer, func(old, now *T) []control.Key {
+		if old != nil && now != nil && same(old, now) {
+			return nil
+		}
+		return c.quotasOf(any(control.Latest(old, now)).(metav1.Object).GetNamespace())
+	})
+}
+
+// quotasOf are the keys of the quotas of a namespace.
+func (c *Controller) quotasOf(namespace string) []control.Key {
+	all, err := c.quotas.ResourceQuotas(namespace).List(labels.Everything())
+	if err != nil {
+		return nil // a lister over a cache does not fail
+	}
+	var keys []control.Key
+	for _, one := range all {
+		keys = append(keys, control.KeyOf(one.Namespace, one.Name))
+	}
+	return keys
+}
+
+// Run implements control.Controller.
+func (c *Controller) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	c.life = ctx
+	err := c.loop.Run(ctx)
+	cancel()
+	c.counter.wait()
+	return err
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (c *Controller) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
+	one, err := c.quotas.ResourceQuotas(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		return control.Result{}, nil
+	}
+	if err != nil {
+		return control.Result{}, fmt.Errorf("read quota: %w", err)
+	}
+	if err := c.counter.follow(ctx, c.life, one.Spec.Hard); err != nil {
+		return control.Result{}, err
+	}
+	// What could not be reckoned is missing in used, and keeps its old value.
+	used, failure := quota.CalculateUsage(one.Namespace, one.Spec.Scopes, one.Spec.Hard, c.registry, one.Spec.ScopeSelector)
+	status := statusOf(one, used)
+	if equality.Semantic.DeepEqual(status, one.Status) {
+		return control.Result{RequeueAfter: check}, failure
+	}
+	one = one.DeepCopy()
+	one.Status = status
+	if _, err = control.UpdateStatus(ctx, c.Client.CoreV1().ResourceQuotas(one.Namespace), one); apierrors.IsNotFound(err) {
+		err = nil
+	}
+	return control.Result{RequeueAfter: check}, errors.Join(failure, err)
+}
+
+// statusOf is the status of a quota of whose limits this much is used. Limits that nothing measures count as unused until
+// something does.
+func statusOf(one *v1.ResourceQuota, used v1.ResourceList) v1.ResourceQuotaStatus {
+	status := v1.ResourceQuotaStatus{Hard: one.Spec.Hard.DeepCopy(), Used: v1.ResourceList{}}
+	for name, value := range one.Status.Used {
+		if _, limited := status.Hard[name]; limited {
+			status.Used[name] = value.DeepCopy()
+		}
+	}
+	for name, value := range used {
+		status.Used[name] = value
+	}
+	return status
+}

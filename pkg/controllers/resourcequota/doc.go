@@ -1,0 +1,9 @@
+// Package resourcequota reckons what the objects of a namespace use of its ResourceQuotas.
+//
+// It owns the status of quotas. In come quotas and all that they count; out go status writes. What an object costs is
+// decided by package quota, which the admission plugin asks too: admission adds what is created to the status at once,
+// and this controller takes away what has gone, and puts right what went wrong.
+//
+// Kinds for which the process has informers are counted there; for others that a quota names, custom resources for
+// example, counter.go runs informers of metadata. controller_test.go shows both.
+package resourcequota
