@@ -58,7 +58,7 @@ integration: ## Whole API servers and controllers inside Go tests
 
 .PHONY: e2e
 e2e: ## Tests against a real cluster with real pods (as root; needs all)
-	go test -timeout 30m -count=1 ./test/e2e/...
+	go test -p 1 -timeout 30m -count=1 ./test/e2e/...
 
 .PHONY: bench-start
 bench-start: ## Measure five cold starts: the steps and the whole

@@ -42,10 +42,14 @@ func await[P any](ctx context.Context, informer cache.SharedIndexInformer, wante
 	}
 }
 
-// awaitNode returns when pods can run on this node.
+// awaitNode returns when pods can run on this node. That it could in a former life of the cluster does not count.
 func (p *parts) awaitNode(ctx context.Context, _ *steps.Task) error {
 	informer := p.informers.Core().V1().Nodes().Informer()
-	return await(ctx, informer, func(n *corev1.Node) bool { return n.Name == p.env.Config.NodeName && nodes.IsReady(n) })
+	p.env.Overview(p.overview)
+	began := p.env.Timeline.Began().Truncate(time.Second) // as exact as times in the API are
+	return await(ctx, informer, func(n *corev1.Node) bool {
+		return n.Name == p.env.Config.NodeName && nodes.IsReady(n) && !nodes.Condition(n, corev1.NodeReady).LastHeartbeatTime.Time.Before(began)
+	})
 }
 
 // startDNS applies the cluster DNS and returns when it answers.
@@ -68,7 +72,9 @@ func (p *parts) startDNS(ctx context.Context, _ *steps.Task) error {
 	if err := await(ctx, informer, servesDNS); err != nil {
 		return err
 	}
-	return answers(ctx, net.JoinHostPort(c.DNSServiceIP().String(), "53"), "kubernetes.default.svc."+c.DNSDomain+".")
+	address, name := net.JoinHostPort(c.DNSServiceIP().String(), "53"), "kubernetes.default.svc."+c.DNSDomain+"."
+	p.env.Check(StepDNS, func(ctx context.Context) error { return answers(ctx, address, name) })
+	return answers(ctx, address, name)
 }
 
 // servesDNS reports whether the slice has a ready endpoint of the cluster DNS.

@@ -85,6 +85,9 @@ func (e *Environment) run(ctx context.Context, parts func(*Environment) []steps.
 	defer noteStopping()
 	started := false
 	err := steps.Run(ctx, append(e.baseSteps(), parts(e)...), steps.Hooks{
+		Context: func(ctx context.Context, step string) context.Context {
+			return klog.NewContext(ctx, klog.FromContext(ctx).WithName(step))
+		},
 		Event: func(event steps.Event) {
 			klog.FromContext(ctx).V(2).Info("Step", "step", event.Step, "state", event.State, "took", event.Took)
 			e.Timeline.Event(event)
@@ -114,20 +117,6 @@ func (e *Environment) noteStacks(step string) {
 		return
 	}
 	e.Timeline.Note(fmt.Sprintf("What %s still does is in %s", step, file.Name()))
-}
-
-// status answers over the socket.
-func (e *Environment) status() control.Status {
-	status := control.Status{Pid: os.Getpid(), Began: e.Timeline.Began(), Version: e.Config.Version.String(), Server: e.Config.ServerURL(), Parts: map[string]string{}}
-	if e.Timeline.Phase() != control.Running {
-		return status
-	}
-	status.Parts[StepEtcd] = ""
-	status.Parts[StepContainerd] = ""
-	if err := e.Containerd.Healthy(); err != nil {
-		status.Parts[StepContainerd] = err.Error()
-	}
-	return status
 }
 
 // TakeDown reverts every change to the host. The cluster must not be running. It may be repeated.

@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/apiserver"
 	"github.com/proa-sh/proa/pkg/cluster/controlplane"
@@ -81,6 +80,13 @@ func (p *parts) startAPIServer(ctx context.Context, task *steps.Task) error {
 	}
 	p.informers, p.informing = p.server.Informers(), ctx
 	task.Go(p.server.Run)
+	client, err := p.client("system:proa:health", user.SystemPrivilegedGroup)
+	if err != nil {
+		return err
+	}
+	p.env.Check(StepAPIServer, func(ctx context.Context) error {
+		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	})
 	return p.server.WaitReady(ctx)
 }
 
@@ -94,16 +100,20 @@ func (p *parts) client(name string, groups ...string) (kubernetes.Interface, err
 	return client, nil
 }
 
-// run starts the informers that a component has asked for, and then the component.
-func (p *parts) run(ctx context.Context, task *steps.Task, name string, component interface {
+// component is a part of Kubernetes.
+type component interface {
 	Run(context.Context) error
-}) {
-	p.informers.StartWithContext(p.informing)
-	logger := klog.FromContext(ctx).WithName(name)
-	task.Go(func(ctx context.Context) error { return component.Run(klog.NewContext(ctx, logger)) })
+	Healthy() error
 }
 
-func (p *parts) startControllers(ctx context.Context, task *steps.Task) error {
+// run starts the informers that a component has asked for, and then the component.
+func (p *parts) run(task *steps.Task, step string, c component) {
+	p.informers.StartWithContext(p.informing)
+	p.env.Check(step, func(context.Context) error { return c.Healthy() })
+	task.Go(c.Run)
+}
+
+func (p *parts) startControllers(_ context.Context, task *steps.Task) error {
 	settings, err := p.controllerSettings()
 	if err != nil {
 		return err
@@ -113,7 +123,7 @@ func (p *parts) startControllers(ctx context.Context, task *steps.Task) error {
 	if err != nil {
 		return err
 	}
-	p.run(ctx, task, "controllers", manager)
+	p.run(task, StepControllers, manager)
 	return nil
 }
 
@@ -155,7 +165,7 @@ func (p *parts) startScheduler(ctx context.Context, task *steps.Task) error {
 	if err != nil {
 		return err
 	}
-	p.run(ctx, task, "scheduler", s)
+	p.run(task, StepScheduler, s)
 	return nil
 }
 
@@ -167,16 +177,13 @@ func (p *parts) startProxy(ctx context.Context, task *steps.Task) error {
 		}
 	}
 	made, err := proxy.New(proxy.Config{Informers: p.informers, NodeName: c.NodeName, NodeIPs: []netip.Addr{c.NodeIP},
-		DetectLocalMode: proxy.LocalModeClusterCIDR, ClusterCIDRs: []netip.Prefix{c.PodCIDR}, HealthzBindAddress: proxyHealth})
+		DetectLocalMode: proxy.LocalModeClusterCIDR, ClusterCIDRs: []netip.Prefix{c.PodCIDR}, HealthzBindAddress: net.JoinHostPort("0.0.0.0", strconv.Itoa(c.ProxyHealthPort))})
 	if err != nil {
 		return err
 	}
-	p.run(ctx, task, "proxy", made)
+	p.run(task, StepProxy, made)
 	return nil
 }
-
-// proxyHealth is where the service proxy tells whether it works.
-const proxyHealth = "0.0.0.0:10256"
 
 func (p *parts) startNetwork(ctx context.Context, task *steps.Task) error {
 	c := p.env.Config
@@ -185,7 +192,7 @@ func (p *parts) startNetwork(ctx context.Context, task *steps.Task) error {
 	if err != nil {
 		return err
 	}
-	p.run(ctx, task, "network", n)
+	p.run(task, StepNetwork, n)
 	return nil
 }
 
@@ -196,6 +203,7 @@ func (p *parts) startKubelet(ctx context.Context, task *steps.Task) error {
 		return err
 	}
 	configuration := kubeletoptions.Default()
+	configuration.Port = int32(c.KubeletPort)
 	configuration.ContainerRuntimeEndpoint = p.env.Containerd.Config().Endpoint()
 	configuration.ClusterDNS = []string{c.DNSServiceIP().String()}
 	configuration.ClusterDomain = c.DNSDomain
@@ -217,7 +225,7 @@ func (p *parts) startKubelet(ctx context.Context, task *steps.Task) error {
 	if err != nil {
 		return err
 	}
-	p.run(ctx, task, "kubelet", k)
+	p.run(task, StepKubelet, k)
 	return nil
 }
 

@@ -23,6 +23,9 @@ const (
 	DefaultRunDir  = "/run/proa"
 	DefaultName    = "proa"
 	DefaultAPIPort = 6443
+	// These are the customary ones, which monitoring and load balancers look for.
+	DefaultKubeletPort     = 10250
+	DefaultProxyHealthPort = 10256
 )
 
 // Config is one cluster. Two clusters with different DataDir can be on one machine if their ports and networks differ.
@@ -35,6 +38,8 @@ type Config struct {
 	BinDir string
 	// APIPort is where the API server listens, on all addresses.
 	APIPort int
+	// KubeletPort and ProxyHealthPort are where the kubelet and the service proxy listen, on all addresses.
+	KubeletPort, ProxyHealthPort int
 	// NodeName and NodeIP are this machine's.
 	NodeName string
 	NodeIP   netip.Addr
@@ -51,7 +56,8 @@ type Config struct {
 // out about this machine.
 func DefaultConfig() (Config, error) {
 	cfg := Config{
-		Name: DefaultName, DataDir: DefaultDataDir, RunDir: DefaultRunDir, APIPort: DefaultAPIPort,
+		Name: DefaultName, DataDir: DefaultDataDir, RunDir: DefaultRunDir,
+		APIPort: DefaultAPIPort, KubeletPort: DefaultKubeletPort, ProxyHealthPort: DefaultProxyHealthPort,
 		PodCIDR: netip.MustParsePrefix("10.244.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"),
 		DNSDomain: "cluster.local", MergeKubeconfig: true, Version: preflight.Version{Major: 1, Minor: 36},
 	}
@@ -91,8 +97,14 @@ func (c Config) Validate() error {
 			faults = append(faults, fmt.Errorf("%s directory %q must be an absolute, plain path and not the root", name, dir))
 		}
 	}
-	if c.APIPort < 1 || c.APIPort > 65535 {
-		faults = append(faults, fmt.Errorf("API port %d must be from 1 to 65535", c.APIPort))
+	used := map[int]string{}
+	for _, p := range c.ports() {
+		if p.port < 1 || p.port > 65535 {
+			faults = append(faults, fmt.Errorf("%s port %d must be from 1 to 65535", p.name, p.port))
+		} else if other, twice := used[p.port]; twice {
+			faults = append(faults, fmt.Errorf("%s port %d is the %s port too", p.name, p.port, other))
+		}
+		used[p.port] = p.name
 	}
 	for _, fault := range validation.IsDNS1123Subdomain(c.NodeName) {
 		faults = append(faults, fmt.Errorf("node name %q: %s", c.NodeName, fault))
@@ -107,6 +119,20 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("pod network %v and service network %v must not overlap", c.PodCIDR, c.ServiceCIDR))
 	}
 	return errors.Join(faults...)
+}
+
+// listener is a port that the cluster takes on all addresses.
+type listener struct {
+	port                int
+	name, purpose, flag string
+}
+
+func (c Config) ports() []listener {
+	return []listener{
+		{c.APIPort, "API", "the API server", "--api-port"},
+		{c.KubeletPort, "kubelet", "the kubelet", "--kubelet-port"},
+		{c.ProxyHealthPort, "proxy health", "the service proxy's health", "--proxy-health-port"},
+	}
 }
 
 // ServerURL is where clients on this machine find the API server.

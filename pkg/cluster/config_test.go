@@ -9,6 +9,7 @@ import (
 func example() Config {
 	return Config{
 		Name: DefaultName, DataDir: DefaultDataDir, RunDir: DefaultRunDir, BinDir: "/usr/lib/proa", APIPort: DefaultAPIPort,
+		KubeletPort: DefaultKubeletPort, ProxyHealthPort: DefaultProxyHealthPort,
 		NodeName: "node-1", NodeIP: netip.MustParseAddr("192.0.2.1"),
 		PodCIDR: netip.MustParsePrefix("10.244.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"), DNSDomain: "cluster.local",
 	}
@@ -43,12 +44,12 @@ func TestValidateGivesEveryFault(t *testing.T) {
 	if err := example().Validate(); err != nil {
 		t.Fatal(err)
 	}
-	bad := Config{DataDir: "relative", RunDir: "/run/../x", BinDir: "/", PodCIDR: netip.MustParsePrefix("10.0.0.0/8"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12")}
+	bad := Config{DataDir: "relative", RunDir: "/run/../x", BinDir: "/", KubeletPort: 99, ProxyHealthPort: 99, PodCIDR: netip.MustParsePrefix("10.0.0.0/8"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12")}
 	err := bad.Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`data directory "relative"`, `run directory "/run/../x"`, `program directory "/"`, "API port 0", "node name", "cluster name", "node address", "must not overlap"} {
+	for _, want := range []string{`data directory "relative"`, `run directory "/run/../x"`, `program directory "/"`, "API port 0 must be", "proxy health port 99 is the kubelet port too", "node name", "cluster name", "node address", "must not overlap"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not say %q", err, want)
 		}

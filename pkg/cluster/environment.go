@@ -58,6 +58,7 @@ type Environment struct {
 	// Timeline takes notes for people.
 	Timeline *control.Timeline
 
+	health health
 	// stopPods is whether the pods end with the cluster.
 	stopPods atomic.Bool
 }
@@ -118,6 +119,7 @@ func (e *Environment) startEtcd(ctx context.Context, task *steps.Task) error {
 		return errors.Join(err, log.Close())
 	}
 	e.Etcd = member
+	e.Check(StepEtcd, member.Healthy)
 	return runUntilReady(ctx, task, func(ctx context.Context) error { return errors.Join(member.Run(ctx), log.Close()) }, member.Ready())
 }
 
@@ -149,6 +151,7 @@ func (e *Environment) startContainerd(ctx context.Context, task *steps.Task) err
 		return err
 	}
 	e.Containerd = daemon
+	e.Check(StepContainerd, func(context.Context) error { return daemon.Healthy() })
 	return runUntilReady(ctx, task, daemon.Run, daemon.Ready())
 }
 

@@ -34,11 +34,13 @@ func Preflight(ctx context.Context, cfg Config) (warnings []string, err error) {
 func requirements(cfg Config) preflight.Needs {
 	needs := preflight.Needs{
 		DataDir: cfg.DataDir, Version: cfg.Version, MinFreeBytes: minFree,
-		Addresses: []preflight.Address{{Address: fmt.Sprintf(":%d", cfg.APIPort), Purpose: "the API server"}},
 		Programs: []preflight.Program{
 			{Name: "runc", Install: "run `make setup`, or apt-get install runc"},
 			{Name: "nft", Install: "run `make setup`, or apt-get install nftables"},
 		},
+	}
+	for _, l := range cfg.ports() {
+		needs.Addresses = append(needs.Addresses, preflight.Address{Address: fmt.Sprintf(":%d", l.port), Purpose: l.purpose, Flag: l.flag})
 	}
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "cni/bridge", "cni/host-local", "cni/portmap"} {
 		needs.Programs = append(needs.Programs, preflight.Program{Name: filepath.Join(cfg.BinDir, name), Install: "run `make tools`"})

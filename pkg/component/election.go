@@ -54,47 +54,68 @@ func (e *Election) Validate() []error {
 	return errs
 }
 
-// Run calls run while this instance leads, or at once if there is no election. Losing the lead is an error: the process
-// must end, for its state is that of a leader.
+// Run calls run while this instance leads, or at once if there is no election, and returns after run has. The Lease is
+// released only then, so that the next leader never works beside this one. Losing the lead is an error: the process must
+// end, for its state is that of a leader.
 func (e *Election) Run(ctx context.Context, client kubernetes.Interface, run func(context.Context) error) error {
 	if !e.Enabled {
 		return run(ctx)
 	}
+	acquired := make(chan context.Context, 1)
+	elector, err := e.elector(client, acquired)
+	if err != nil {
+		return err
+	}
+	// The election outlives ctx until run has ended.
+	electing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		elector.Run(electing)
+	}()
+	defer func() {
+		stop()
+		<-ended
+		klog.FromContext(ctx).V(2).Info("Left the leader election", "lease", klog.KRef(e.Namespace, e.Name))
+	}()
+	lost := fmt.Errorf("leader election lost: another instance may hold lease %s/%s", e.Namespace, e.Name)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-ended:
+		return lost
+	case leading := <-acquired:
+		work, cancel := context.WithCancel(leading)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		if err := run(work); err != nil {
+			return err
+		}
+		if leading.Err() != nil {
+			return lost
+		}
+		return nil
+	}
+}
+
+// elector takes part in the election; acquired receives the context that ends with the lead.
+func (e *Election) elector(client kubernetes.Interface, acquired chan<- context.Context) (*leaderelection.LeaderElector, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return fmt.Errorf("name candidate for leader election: %w", err)
+		return nil, fmt.Errorf("name candidate for leader election: %w", err)
 	}
 	identity := host + "_" + uuid.NewString()
 	lock := &resourcelock.LeaseLock{Client: client.CoordinationV1(), LockConfig: resourcelock.ResourceLockConfig{Identity: identity}}
 	lock.LeaseMeta.Namespace, lock.LeaseMeta.Name = e.Namespace, e.Name
-
-	led := make(chan error, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, Name: e.Name, LeaseDuration: e.LeaseDuration, RenewDeadline: e.RenewDeadline, RetryPeriod: e.Retry, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(ctx context.Context) { led <- run(ctx) },
-			OnStoppedLeading: func() { klog.FromContext(ctx).Info("Stopped leading", "lease", klog.KRef(e.Namespace, e.Name)) },
+			OnStartedLeading: func(leading context.Context) { acquired <- leading },
+			OnStoppedLeading: func() {}, // the context tells
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("take part in leader election: %w", err)
+		return nil, fmt.Errorf("take part in leader election: %w", err)
 	}
-	leading, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() {
-		elector.Run(leading)
-		ended <- nil
-	}()
-	select {
-	case err := <-led:
-		stop()
-		<-ended
-		return err
-	case <-ended:
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("leader election lost: another instance holds lease %s/%s", e.Namespace, e.Name)
-	}
+	return elector, nil
 }

@@ -4,5 +4,5 @@
 // object ranges/servicenodeports, both under upstream's keys: storage decides between servers that want the same one.
 // [Addresses] and [Ports] know nothing of Services but their names; pkg/apiserver/registry says who needs what.
 //
-// TestAddresses and TestPorts show them against a real etcd.
+// TestPorts shows the latter against a real etcd, TestAddresses the former, and TestServices in test/integration both.
 package ipalloc

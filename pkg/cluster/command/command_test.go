@@ -63,24 +63,34 @@ type machine struct {
 	cfg  cluster.Config
 }
 
+// freePorts finds ports that nobody listens on, all different.
+func freePorts(t *testing.T, count int) []int {
+	t.Helper()
+	var ports []int
+	for range count {
+		listener, err := net.Listen("tcp", ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close() // after all, so that none is given twice
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	listener, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	ports := freePorts(t, 3)
 	bin, err := filepath.Abs("../../../bin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "kubeconfig"))
 	dir := filepath.Join(t.TempDir(), "data")
-	m := &machine{t: t, args: []string{"--data-dir", dir, "--bin-dir", bin, "--api-port", strconv.Itoa(port), "--node-ip", "192.0.2.1"}}
-	if m.cfg, err = (&flags{dataDir: dir, binDir: bin, apiPort: port, nodeIP: "192.0.2.1"}).config(); err != nil {
+	m := &machine{t: t, args: []string{"--data-dir", dir, "--bin-dir", bin, "--node-ip", "192.0.2.1",
+		"--api-port", strconv.Itoa(ports[0]), "--kubelet-port", strconv.Itoa(ports[1]), "--proxy-health-port", strconv.Itoa(ports[2])}}
+	f := flags{dataDir: dir, binDir: bin, nodeIP: "192.0.2.1", apiPort: ports[0], kubeletPort: ports[1], proxyPort: ports[2]}
+	if m.cfg, err = f.config(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -203,6 +213,9 @@ func TestLifeOfACluster(t *testing.T) {
 	if err := process.Kill(t.Context(), append(others, server)...); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := m.run("logs", "no-such-part"); err == nil || !strings.Contains(err.Error(), "no-such-part") {
+		t.Errorf("log of a part that does not exist: %v", err)
+	}
 	if _, err := m.run("status"); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("status after kill: %v", err)
 	}
@@ -305,7 +318,7 @@ func TestFlags(t *testing.T) {
 			if f.apiPort == 0 {
 				f.apiPort = 6443
 			}
-			f.nodeIP = "192.0.2.1"
+			f.nodeIP, f.kubeletPort, f.proxyPort = "192.0.2.1", 10250, 10256
 			cfg, err := f.config()
 			if test.want == "" {
 				if err != nil {

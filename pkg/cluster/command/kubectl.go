@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -17,6 +18,9 @@ func newKubectl(f *flags) *cobra.Command {
 		Short:              "Run kubectl against the cluster",
 		DisableFlagParsing: true, // all flags are kubectl's
 		RunE: func(parent *cobra.Command, args []string) error {
+			if f.ownSignals != nil {
+				f.ownSignals() // kubectl's commands end by them, each in its way
+			}
 			if os.Getenv("KUBECONFIG") == "" {
 				cfg, err := f.config()
 				if err != nil {
@@ -33,7 +37,7 @@ func newKubectl(f *flags) *cobra.Command {
 				IOStreams:     genericiooptions.IOStreams{In: parent.InOrStdin(), Out: parent.OutOrStdout(), ErrOut: parent.ErrOrStderr()},
 			})
 			kubectl.SetArgs(args)
-			return kubectl.ExecuteContext(parent.Context())
+			return kubectl.ExecuteContext(context.WithoutCancel(parent.Context()))
 		},
 	}
 }

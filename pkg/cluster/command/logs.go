@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/fsnotify/fsnotify"
@@ -20,9 +21,10 @@ func newLogs(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [PART]",
 		Short: "Print what the cluster, or one part of it, has logged",
-		Long: "Print what the cluster has logged. PART is etcd, containerd, or the name of a part in the process,\n" +
-			"such as kubelet or kube-scheduler.",
-		Args: cobra.MaximumNArgs(1),
+		Long: "Print what the cluster has logged. PART is one of " + strings.Join(logParts(), ", ") + ".\n" +
+			"Lines of libraries that do not say who speaks are shown with the API server, to which nearly all of them belong.",
+		ValidArgs: logParts(),
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := f.config()
 			if err != nil {
@@ -40,22 +42,48 @@ func newLogs(f *flags) *cobra.Command {
 	return cmd
 }
 
-// logOf gives the file in which a part logs and which of its lines are the part's.
+// logParts are the parts that log.
+func logParts() []string {
+	return []string{cluster.StepAPIServer, cluster.StepControllers, cluster.StepScheduler, cluster.StepKubelet, cluster.StepProxy,
+		cluster.StepNetwork, cluster.StepEtcd, cluster.StepContainerd}
+}
+
+// logOf gives the files in which a part logs, and which of their lines are the part's.
 func logOf(cfg cluster.Config, part string) (path string, keep func(line string) bool) {
 	all := func(string) bool { return true }
 	switch part {
 	case "":
 		return cfg.ServerLog(), all
-	case "etcd":
+	case cluster.StepEtcd:
 		return cfg.EtcdLog(), all
-	case "containerd":
+	case cluster.StepContainerd:
 		return cfg.ContainerdLog(), all
 	default:
-		// The logger's name is a key of its own in klog's text format; names of loggers below it follow after a dot.
+		keeping := false
 		return cfg.ServerLog(), func(line string) bool {
-			return strings.Contains(line, ` logger="`+part+`"`) || strings.Contains(line, ` logger="`+part+`.`)
+			if startsEntry(line) { // what follows in lines of its own, such as a stack, belongs to it
+				keeping = speaks(part, line)
+			}
+			return keeping
 		}
 	}
+}
+
+// startsEntry knows the first line of an entry in klog's text format: its severity and the date.
+func startsEntry(line string) bool {
+	return len(line) > 5 && strings.IndexByte("IWEF", line[0]) >= 0 && strings.Trim(line[1:5], "0123456789") == ""
+}
+
+// speaks says whether the entry is the part's. The logger's name is a key of its own; names of loggers below it follow
+// after a dot.
+func speaks(part, line string) bool {
+	if strings.Contains(line, ` logger="`+part+`"`) || strings.Contains(line, ` logger="`+part+`.`) {
+		return true
+	}
+	if part != cluster.StepAPIServer {
+		return false
+	}
+	return !slices.ContainsFunc(logParts(), func(other string) bool { return other != part && speaks(other, line) })
 }
 
 // printLog prints the lines to keep, and if follow is set those that are added until ctx ends.

@@ -20,14 +20,18 @@ func TestLogsOfOnePart(t *testing.T) {
 	}
 	lines := []string{
 		`I1121 1 a.go:1] "Started" logger="kubelet" pod="x"`,
-		`I1121 1 a.go:1] "Started" logger="kubelet.volumes"`,
-		`I1121 1 a.go:1] "Started" logger="kube-scheduler"`,
+		`E1121 1 a.go:1] "Fell" logger="kubelet.volumes" stack=<`,
+		"\tmain.main()",
+		` >`,
+		`I1121 1 a.go:1] "Started" logger="scheduler"`,
 		`I1121 1 a.go:1] "Started kubelet"`,
+		`E1121 1 a.go:1] "Failed" logger="UnhandledError"`,
+		`I1121 1 a.go:1] "Ready" logger="api-server"`,
 	}
 	if err := os.WriteFile(cfg.ServerLog(), []byte(strings.Join(lines, "\n")+"\nnot ended"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for part, want := range map[string][]string{"": lines, "kubelet": lines[:2], "kube-scheduler": lines[2:3], "kube-proxy": nil} {
+	for part, want := range map[string][]string{"": lines, "kubelet": lines[:4], "scheduler": lines[4:5], "service-proxy": nil, "api-server": lines[5:]} {
 		var out strings.Builder
 		path, keep := logOf(cfg, part)
 		if err := printLog(t.Context(), &out, path, keep, false); err != nil {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -12,34 +13,34 @@ import (
 
 	"github.com/proa-sh/proa/pkg/cluster"
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/preflight"
 )
 
 // flags are those that every command has.
 type flags struct {
 	dataDir, binDir, nodeName, nodeIP string
-	apiPort                           int
+	apiPort, kubeletPort, proxyPort   int
 	podCIDR, serviceCIDR              string
 	verbosity                         int
 	// serve runs a cluster; it is cluster.Serve but in tests.
 	serve func(context.Context, cluster.Config, *control.Timeline) error
+	// ownSignals gives signals back their usual effect, for a command that handles them itself.
+	ownSignals func()
 }
 
 // Main runs the command line and gives the exit status.
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	root := New()
+	// The first signal ends what goes on in good order, a second one at once.
+	defer context.AfterFunc(ctx, stop)()
+	root := newRoot(&flags{serve: cluster.Serve, ownSignals: stop})
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		return 1
 	}
 	return 0
-}
-
-// New makes the command line.
-func New() *cobra.Command {
-	return newRoot(&flags{serve: cluster.Serve})
 }
 
 func newRoot(f *flags) *cobra.Command {
@@ -57,19 +58,32 @@ func newRoot(f *flags) *cobra.Command {
 	set.StringVar(&f.nodeName, "node-name", "", "name of this node (default: the host name)")
 	set.StringVar(&f.nodeIP, "node-ip", "", "address of this node (default: that of the default route)")
 	set.IntVar(&f.apiPort, "api-port", cluster.DefaultAPIPort, "port of the API server")
+	set.IntVar(&f.kubeletPort, "kubelet-port", cluster.DefaultKubeletPort, "port of the kubelet")
+	set.IntVar(&f.proxyPort, "proxy-health-port", cluster.DefaultProxyHealthPort, "port at which the service proxy tells its health")
 	set.StringVar(&f.podCIDR, "pod-cidr", "", "network of the pods")
 	set.StringVar(&f.serviceCIDR, "service-cidr", "", "network of the Services")
 	set.IntVarP(&f.verbosity, "verbosity", "v", 0, "how much the server logs")
-	root.AddCommand(
-		newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newImage(f), newKubectl(f), newServer(f), newVersion())
+	for _, cmd := range []*cobra.Command{newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newImage(f), newServer(f)} {
+		cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return mustBeRoot(os.Geteuid()) }
+		root.AddCommand(cmd)
+	}
+	root.AddCommand(newKubectl(f), newVersion())
 	return root
+}
+
+// mustBeRoot says at once what the socket and the files of the cluster would say less clearly.
+func mustBeRoot(user int) error {
+	for _, problem := range preflight.CheckUser(user) {
+		return errors.New(problem.String())
+	}
+	return nil
 }
 
 // config turns the flags into a cluster.
 func (f *flags) config() (cluster.Config, error) {
 	cfg, addressErr := cluster.DefaultConfig()
 	cfg.UseDataDir(f.dataDir)
-	cfg.APIPort = f.apiPort
+	cfg.APIPort, cfg.KubeletPort, cfg.ProxyHealthPort = f.apiPort, f.kubeletPort, f.proxyPort
 	if f.binDir != "" {
 		cfg.BinDir = f.binDir
 	}
@@ -103,7 +117,8 @@ func (f *flags) config() (cluster.Config, error) {
 
 // serverArgs are the arguments by which another process makes the same cluster of its flags.
 func (f *flags) serverArgs() []string {
-	args := []string{"server", "--data-dir", f.dataDir, "--api-port", fmt.Sprint(f.apiPort), "--verbosity", fmt.Sprint(f.verbosity)}
+	args := []string{"server", "--data-dir", f.dataDir, "--verbosity", fmt.Sprint(f.verbosity),
+		"--api-port", fmt.Sprint(f.apiPort), "--kubelet-port", fmt.Sprint(f.kubeletPort), "--proxy-health-port", fmt.Sprint(f.proxyPort)}
 	for name, value := range map[string]string{
 		"--bin-dir": f.binDir, "--node-name": f.nodeName, "--node-ip": f.nodeIP, "--pod-cidr": f.podCIDR, "--service-cidr": f.serviceCIDR,
 	} {

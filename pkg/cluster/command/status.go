@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,31 +35,66 @@ func newStatus(f *flags) *cobra.Command {
 			if format == "json" {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
-				return encoder.Encode(status)
+				err = encoder.Encode(status)
+			} else {
+				printStatus(cmd.OutOrStdout(), status)
 			}
-			return printStatus(cmd.OutOrStdout(), status)
+			return errors.Join(err, faultOf(status))
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "", `"json", or empty for a text`)
 	return cmd
 }
 
-// printStatus prints and gives an error if something does not work.
-func printStatus(out io.Writer, status control.Status) error {
+func printStatus(out io.Writer, status control.Status) {
 	fmt.Fprintf(out, "%s as process %d since %s\nserver: %s\n", status.Phase, status.Pid, status.Began.Format(time.DateTime), status.Server)
-	var faults []error
 	for _, part := range slices.Sorted(maps.Keys(status.Parts)) {
 		state := "works"
 		if fault := status.Parts[part]; fault != "" {
 			state = fault
-			faults = append(faults, fmt.Errorf("%s does not work", part))
 		}
 		fmt.Fprintf(out, "  %-20s %s\n", part, state)
 	}
-	if status.Phase != control.Running {
-		faults = append(faults, fmt.Errorf("the cluster is %s", status.Phase))
+	if node := status.Node; node != nil {
+		state := "ready"
+		if node.Fault != "" {
+			state = "not ready: " + node.Fault
+		}
+		fmt.Fprintf(out, "node %s: %s\n", node.Name, state)
 	}
-	return errors.Join(faults...)
+	if pods := status.Pods; pods != nil {
+		fmt.Fprintf(out, "pods: %d, of them %d ready", pods.All, pods.Ready)
+		for _, rest := range []struct {
+			count int
+			word  string
+		}{{pods.Completed, "completed"}, {pods.Failed, "failed"}, {pods.Ending, "ending"},
+			{pods.All - pods.Ready - pods.Completed - pods.Failed - pods.Ending, "not ready"}} {
+			if rest.count > 0 {
+				fmt.Fprintf(out, ", %d %s", rest.count, rest.word)
+			}
+		}
+		fmt.Fprintln(out)
+	}
+}
+
+// faultOf names what does not work.
+func faultOf(status control.Status) error {
+	var faults []string
+	for _, part := range slices.Sorted(maps.Keys(status.Parts)) {
+		if status.Parts[part] != "" {
+			faults = append(faults, part)
+		}
+	}
+	if status.Node != nil && status.Node.Fault != "" {
+		faults = append(faults, "node "+status.Node.Name)
+	}
+	switch {
+	case status.Phase != control.Running:
+		return fmt.Errorf("the cluster is %s", status.Phase)
+	case len(faults) > 0:
+		return fmt.Errorf("not working: %s", strings.Join(faults, ", "))
+	}
+	return nil
 }
 
 func newVersion() *cobra.Command {

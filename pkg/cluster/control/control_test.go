@@ -42,7 +42,7 @@ func serve(t *testing.T, s *Server) (*Client, func()) {
 func TestFollowersGetEverything(t *testing.T) {
 	timeline := NewTimeline()
 	stopped := make(chan bool, 1)
-	server := &Server{Timeline: timeline, Status: func() Status { return Status{Pid: 7} }, Stop: func(pods bool) { stopped <- pods }}
+	server := &Server{Timeline: timeline, Status: func(context.Context) Status { return Status{Pid: 7} }, Stop: func(pods bool) { stopped <- pods }}
 	client, end := serve(t, server)
 	timeline.Event(steps.Event{Step: "etcd", State: steps.Started, Took: time.Second})
 	timeline.Enter(Running, nil)
@@ -91,7 +91,7 @@ func TestFollowersGetEverything(t *testing.T) {
 
 func TestServerEndsWithFollowers(t *testing.T) {
 	timeline := NewTimeline()
-	client, end := serve(t, &Server{Timeline: timeline, Status: func() Status { return Status{} }, Stop: func(bool) {}})
+	client, end := serve(t, &Server{Timeline: timeline, Status: func(context.Context) Status { return Status{} }, Stop: func(bool) {}})
 	timeline.Note("hello")
 	following, followed := make(chan struct{}), make(chan error, 1)
 	go func() {

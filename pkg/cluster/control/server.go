@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"time"
 )
@@ -19,8 +20,26 @@ type Status struct {
 	Version string    `json:"version"`
 	// Server is the API server's URL.
 	Server string `json:"server"`
+	// Node is this machine as the API has it, Pods counts all pods; both nil when there is no API server.
+	Node *Node `json:"node,omitempty"`
+	Pods *Pods `json:"pods,omitempty"`
 	// Parts says of each part why it does not work; an empty text means that it does.
 	Parts map[string]string `json:"parts"`
+}
+
+// Node is a node; Fault says why it is not ready, and is empty if it is.
+type Node struct {
+	Name  string `json:"name"`
+	Fault string `json:"fault,omitempty"`
+}
+
+// Pods are numbers of pods. Those that are in none of the other numbers are starting or not ready.
+type Pods struct {
+	All       int `json:"all"`
+	Ready     int `json:"ready"`
+	Completed int `json:"completed"`
+	Failed    int `json:"failed"`
+	Ending    int `json:"ending"`
 }
 
 // Server serves the socket.
@@ -28,7 +47,7 @@ type Server struct {
 	// Timeline is what followers get.
 	Timeline *Timeline
 	// Status is asked for what Timeline does not know; Phase is filled in.
-	Status func() Status
+	Status func(context.Context) Status
 	// Stop is called when somebody wants the cluster to stop, and with pods also the pods.
 	Stop func(pods bool)
 }
@@ -51,6 +70,10 @@ func (s *Server) Serve(ctx context.Context, socket string) error {
 	mux.HandleFunc("GET /status", s.status)
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("POST /stop", s.stop)
+	// Profiles of this process, for whoever can open the socket: root.
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -68,8 +91,8 @@ func (s *Server) Serve(ctx context.Context, socket string) error {
 	return nil
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	status := s.Status()
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	status := s.Status(r.Context())
 	status.Phase = s.Timeline.Phase()
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(status); err != nil {

@@ -92,6 +92,18 @@ func (m *Member) Client() *clientv3.Client {
 	return m.client
 }
 
+// Healthy says why the member does not serve, or nil. It reads what all members, here one, have agreed on.
+func (m *Member) Healthy(ctx context.Context) error {
+	client := m.Client()
+	if client == nil {
+		return errors.New("etcd has not come up yet")
+	}
+	if _, err := client.Get(ctx, "health"); err != nil {
+		return fmt.Errorf("read from etcd: %w", err)
+	}
+	return nil
+}
+
 // Run opens the database and serves until ctx ends, then closes it. It returns early with an error if the member
 // cannot start or dies.
 func (m *Member) Run(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -65,8 +66,16 @@ func TestKeepsDataOverRestart(t *testing.T) {
 	if got.Header.Revision < before.Header.Revision {
 		t.Errorf("revision went back from %d to %d", before.Header.Revision, got.Header.Revision)
 	}
+	if err := member.Healthy(ctx); err != nil {
+		t.Errorf("a member that serves: %v", err)
+	}
 	if err := stop(); err != nil {
 		t.Fatalf("stop: %v", err)
+	}
+	ended, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if member.Healthy(ended) == nil {
+		t.Error("an ended member is called healthy")
 	}
 	info, err := os.Stat(cfg.Dir)
 	if err != nil {

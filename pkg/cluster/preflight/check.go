@@ -20,9 +20,9 @@ type Needs struct {
 	MinFreeBytes uint64
 }
 
-// Address is a TCP address to listen on.
+// Address is a TCP address to listen on, what for, and the flag by which another is given.
 type Address struct {
-	Address, Purpose string
+	Address, Purpose, Flag string
 }
 
 // Program is an executable, and how to get it.
@@ -73,10 +73,14 @@ type Problem struct {
 
 func (p Problem) String() string { return p.What + ": " + p.Do }
 
-// Check gives the problems, those that forbid a start first.
+// Check gives the problems, those that forbid a start first. Of somebody who is not root that is all that is said: much
+// else cannot be known.
 func Check(needs Needs, facts Facts) []Problem {
+	if problems := CheckUser(facts.UID); problems != nil {
+		return problems
+	}
 	problems := slices.Concat(
-		checkUser(facts), checkData(needs, facts), checkPorts(needs, facts), checkPrograms(facts), checkKernel(facts))
+		checkData(needs, facts), checkPorts(needs, facts), checkPrograms(facts), checkKernel(facts))
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		switch {
 		case a.Warning == b.Warning:
@@ -90,11 +94,12 @@ func Check(needs Needs, facts Facts) []Problem {
 	return problems
 }
 
-func checkUser(facts Facts) []Problem {
-	if facts.UID == 0 {
+// CheckUser is the part of Check that can be known of any process.
+func CheckUser(uid int) []Problem {
+	if uid == 0 {
 		return nil
 	}
-	return []Problem{{What: fmt.Sprintf("proa runs as user %d and must be root", facts.UID), Do: "run it with sudo"}}
+	return []Problem{{What: fmt.Sprintf("proa runs as user %d and must be root", uid), Do: "run it with sudo"}}
 }
 
 func checkData(needs Needs, facts Facts) []Problem {
@@ -121,7 +126,7 @@ func checkPorts(needs Needs, facts Facts) []Problem {
 	for _, a := range needs.Addresses {
 		if why, busy := facts.Busy[a.Address]; busy {
 			problems = append(problems, Problem{What: fmt.Sprintf("address %s for %s is not free (%s)", a.Address, a.Purpose, why),
-				Do: "stop what holds it, or choose another port"})
+				Do: "stop what holds it, or choose another port with " + a.Flag})
 		}
 	}
 	return problems

@@ -7,7 +7,7 @@ import (
 )
 
 func needs() Needs {
-	return Needs{DataDir: "/var/lib/proa", Version: Version{1, 36}, Addresses: []Address{{":6443", "the API server"}}, MinFreeBytes: 1 << 30}
+	return Needs{DataDir: "/var/lib/proa", Version: Version{1, 36}, Addresses: []Address{{":6443", "the API server", "--api-port"}}, MinFreeBytes: 1 << 30}
 }
 
 func good() Facts {
@@ -25,7 +25,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{name: "good machine", change: func(*Facts) {}},
 		{name: "older data", change: func(f *Facts) { f.DataVersion = Version{1, 35} }},
-		{name: "not root", change: func(f *Facts) { f.UID = 1000 }, want: []string{"proa runs as user 1000 and must be root: run it with sudo"}},
+		{name: "not root", change: func(f *Facts) { f.UID, f.DataFault = 1000, "permission denied" }, want: []string{"proa runs as user 1000 and must be root: run it with sudo"}},
 		{name: "newer data", change: func(f *Facts) { f.DataVersion = Version{1, 37} }, want: []string{
 			"data directory /var/lib/proa was written by version 1.37, this is version 1.36: use the newer version, or choose another directory with --data-dir"}},
 		{name: "disk full", change: func(f *Facts) { f.FreeBytes = 5 << 20 }, want: []string{
@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 		{name: "bad directory is told once", change: func(f *Facts) { f.DataFault, f.FreeBytes = "read-only", 0 }, want: []string{
 			"data directory /var/lib/proa cannot be used (read-only): mend that, or choose another with --data-dir"}},
 		{name: "port in use", change: func(f *Facts) { f.Busy = map[string]string{":6443": "held by process 7 (k3s)"} }, want: []string{
-			"address :6443 for the API server is not free (held by process 7 (k3s)): stop what holds it, or choose another port"}},
+			"address :6443 for the API server is not free (held by process 7 (k3s)): stop what holds it, or choose another port with --api-port"}},
 		{name: "missing program", change: func(f *Facts) { f.Missing = []Program{{"runc", "apt-get install runc"}} }, want: []string{
 			"program runc is missing: apt-get install runc"}},
 		{name: "old kernel", change: func(f *Facts) {
@@ -45,8 +45,8 @@ func TestCheck(t *testing.T) {
 			"cgroup controllers are missing: cpuset, memory, pids: mount them or take cgroup_disable= off the kernel's command line",
 			"nftables cannot be used (protocol not supported): run `modprobe nf_tables`, or use a kernel with CONFIG_NF_TABLES",
 			"IPv4 forwarding cannot be switched on (read-only): set net.ipv4.ip_forward=1"}},
-		{name: "a warning comes last", change: func(f *Facts) { f.BridgeNetfilter, f.UID = false, 5 }, want: []string{
-			"proa runs as user 5 and must be root: run it with sudo",
+		{name: "a warning comes last", change: func(f *Facts) { f.BridgeNetfilter, f.Missing = false, []Program{{"runc", "apt-get install runc"}} }, want: []string{
+			"program runc is missing: apt-get install runc",
 			"bridged packets do not pass netfilter, so a pod cannot reach itself or a pod of its own node through a Service: run `modprobe br_netfilter`"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -27,7 +27,7 @@ func TestObserveThisMachine(t *testing.T) {
 	dir := t.TempDir()
 	needs := Needs{
 		DataDir: filepath.Join(dir, "not", "there", "yet"), Version: Version{1, 36}, MinFreeBytes: 1,
-		Addresses: []Address{{taken.Addr().String(), "one"}, {free.Addr().String(), "two"}},
+		Addresses: []Address{{Address: taken.Addr().String()}, {Address: free.Addr().String()}},
 		Programs:  []Program{{"sh", ""}, {"no-such-program", "build it"}},
 	}
 	facts, err := Observe(t.Context(), needs)

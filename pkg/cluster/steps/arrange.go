@@ -26,7 +26,11 @@ func arrange(ctx context.Context, list []Step, hooks Hooks, fail func(error)) ([
 			startDone: make(chan struct{}), started: make(chan struct{}), stopped: make(chan struct{}),
 		}
 		// Not ended by ctx itself: that would stop all steps at once and not in their order.
-		r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		own := context.WithoutCancel(ctx)
+		if hooks.Context != nil {
+			own = hooks.Context(own, step.Name)
+		}
+		r.ctx, r.cancel = context.WithCancel(own)
 		byName[step.Name] = r
 		all = append(all, r)
 	}

@@ -77,6 +77,8 @@ type Hooks struct {
 	Event func(Event)
 	// Started is called once, when all steps have started.
 	Started func()
+	// Context, if there is one, makes a step's context of that of Run, for instance with a logger of the step's name.
+	Context func(ctx context.Context, step string) context.Context
 }
 
 // running is a step in one Run.

@@ -5,7 +5,8 @@
 // port: a front) is looked up in a few sets that say what kind of front it is, then in
 // the set "<protocol>-n-<k>" of fronts with k endpoints, and is sent to the endpoint
 // that the map "<protocol>-endpoints" has for the front and a random number below k.
-// Adding a Service or an endpoint changes elements only; a rule and a set appear the
+// A packet that a commit overtakes between two lookups may find its front in no set; it
+// gets the first endpoint. Adding a Service or an endpoint changes elements only; a rule and a set appear the
 // first time some Service has k endpoints, and the first time one has some affinity
 // timeout. No map holds verdicts, so the kernel never has to walk elements to prove that
 // rules cannot loop, and no packet or connection mark is used, so nothing is taken from

@@ -1,0 +1,37 @@
+package storageprotection
+
+import (
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+)
+
+func TestAdmit(t *testing.T) {
+	has := metav1.ObjectMeta{Finalizers: []string{"mine", ClaimFinalizer}}
+	for _, c := range []struct {
+		name     string
+		object   runtime.Object
+		resource schema.GroupVersionResource
+		want     []string
+	}{
+		{"claim", &corev1.PersistentVolumeClaim{}, corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims"), []string{ClaimFinalizer}},
+		{"claim that has it", &corev1.PersistentVolumeClaim{ObjectMeta: has}, corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims"), []string{"mine", ClaimFinalizer}},
+		{"volume", &corev1.PersistentVolume{}, corev1.SchemeGroupVersion.WithResource("persistentvolumes"), []string{VolumeFinalizer}},
+		{"attributes class", &storagev1.VolumeAttributesClass{}, storagev1.SchemeGroupVersion.WithResource("volumeattributesclasses"), []string{AttributesClassFinalizer}},
+		{"something else", &corev1.ConfigMap{}, corev1.SchemeGroupVersion.WithResource("configmaps"), nil},
+	} {
+		a := admission.NewAttributesRecord(c.object, nil, schema.GroupVersionKind{}, "ns", "x", c.resource, "", admission.Create, nil, false, nil)
+		if err := (&Plugin{}).Admit(t.Context(), a, nil); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if got := c.object.(metav1.Object).GetFinalizers(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
