@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -167,15 +168,20 @@ func (b *bench) connect(ctx context.Context) (kubernetes.Interface, error) {
 	})
 }
 
-// waitNode returns when the node is ready, and not from a former life.
+// waitNode returns when the node is ready and its kubelet works, and not in a former life.
 func waitNode(ctx context.Context, client kubernetes.Interface, name string, began time.Time) error {
-	list := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.OneTermEqualSelector("metadata.name", name))
-	return until(ctx, list, &corev1.Node{}, func(o runtime.Object) bool {
+	named := fields.OneTermEqualSelector("metadata.name", name)
+	leases := cache.NewListWatchFromClient(client.CoordinationV1().RESTClient(), "leases", corev1.NamespaceNodeLease, named)
+	err := until(ctx, leases, &coordinationv1.Lease{}, func(o runtime.Object) bool {
+		lease, ok := o.(*coordinationv1.Lease)
+		return ok && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(began)
+	})
+	if err != nil {
+		return err
+	}
+	return until(ctx, cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", named), &corev1.Node{}, func(o runtime.Object) bool {
 		node, ok := o.(*corev1.Node)
-		if !ok || !nodes.IsReady(node) {
-			return false
-		}
-		return !nodes.Condition(node, corev1.NodeReady).LastHeartbeatTime.Time.Before(began.Truncate(time.Second))
+		return ok && nodes.IsReady(node)
 	})
 }
 

@@ -11,5 +11,5 @@
 //
 // Components in the same process use inprocess: [Server.Informers] and [Server.ClientConfig].
 //
-// It never imports a controller, the scheduler or the kubelet. TestServer shows it, against a real etcd.
+// It never imports a controller, the scheduler or the kubelet. TestServer in test/integration shows it, against a real etcd.
 package apiserver

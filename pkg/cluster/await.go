@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -42,14 +43,20 @@ func await[P any](ctx context.Context, informer cache.SharedIndexInformer, wante
 	}
 }
 
-// awaitNode returns when pods can run on this node. That it could in a former life of the cluster does not count.
+// awaitNode returns when pods can run on this node. That they could in a former life of the cluster does not count: the
+// kubelet must have renewed its lease.
 func (p *parts) awaitNode(ctx context.Context, _ *steps.Task) error {
-	informer := p.informers.Core().V1().Nodes().Informer()
+	name, began := p.env.Config.NodeName, p.env.Timeline.Began()
+	node, lease := p.informers.Core().V1().Nodes().Informer(), p.informers.Coordination().V1().Leases().Informer()
+	p.informers.StartWithContext(p.informing)
 	p.env.Overview(p.overview)
-	began := p.env.Timeline.Began().Truncate(time.Second) // as exact as times in the API are
-	return await(ctx, informer, func(n *corev1.Node) bool {
-		return n.Name == p.env.Config.NodeName && nodes.IsReady(n) && !nodes.Condition(n, corev1.NodeReady).LastHeartbeatTime.Time.Before(began)
+	err := await(ctx, lease, func(l *coordinationv1.Lease) bool {
+		return l.Namespace == corev1.NamespaceNodeLease && l.Name == name && l.Spec.RenewTime != nil && l.Spec.RenewTime.After(began)
 	})
+	if err != nil {
+		return err
+	}
+	return await(ctx, node, func(n *corev1.Node) bool { return n.Name == name && nodes.IsReady(n) })
 }
 
 // startDNS applies the cluster DNS and returns when it answers.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
-	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
+	"k8s.io/component-base/featuregate"
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/component-base/term"
@@ -54,7 +54,12 @@ func NewCommand(name, about string, o Options) *cobra.Command {
 		},
 		RunE: func(command *cobra.Command, _ []string) error {
 			verflag.PrintAndExitIfRequested()
-			if err := logsapi.ValidateAndApply(logging, utilfeature.DefaultFeatureGate); err != nil {
+			// The features of logging have their defaults; a gate of their own keeps them out of the components' gates.
+			gate := featuregate.NewFeatureGate()
+			if err := logsapi.AddFeatureGates(gate); err != nil {
+				return fmt.Errorf("set up logging: %w", err)
+			}
+			if err := logsapi.ValidateAndApply(logging, gate); err != nil {
 				return err
 			}
 			defer logs.FlushLogs()

@@ -5,5 +5,5 @@
 // once; roles and bindings that exist are brought up to date unless their autoupdate annotation forbids it, as
 // documented for RBAC. It never deletes anything.
 //
-// TestEnsure shows it, against a real API server.
+// TestEnsure in test/integration shows it, against a real API server.
 package bootstrap

@@ -4,5 +4,5 @@
 // port-forward, log, proxy), and the particular storage of namespaces, services and roles. [AddActions] puts them all in
 // their places; its list is what there is.
 //
-// TestServer in pkg/apiserver shows them against a real etcd.
+// TestActions and TestServices in test/integration show them against a real etcd.
 package registry

@@ -2,5 +2,5 @@
 // from the namespace's LimitRanges, and refuses pods and claims outside of their bounds.
 //
 // In: an informer of LimitRanges. defaults.go decides what a pod gets, bounds.go what is refused; both are pure.
-// TestAdmit and TestValidate show it.
+// TestDefaults, TestBounds and TestAdmit show it.
 package limitranger

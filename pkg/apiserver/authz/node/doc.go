@@ -2,7 +2,7 @@
 // its node use, and act on its own Node, Lease, CSINode and pods, and on nothing of other nodes (KEP-4601 and the
 // documentation of the Node authorization mode).
 //
-// In: informers of pods, claims and volume attachments, and the rules of the cluster role system:node, which bound the
+// In: informers of pods, claims, volumes and their attachments, and the rules of the cluster role system:node, which bound the
 // verbs. Out: an authorizer.Authorizer. There is no graph to keep: the pods of a node are an index away, and they are
 // few.
 //
