@@ -1,8 +1,6 @@
 package api
 
 import (
-	"time"
-
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -32,16 +30,13 @@ import (
 )
 
 // Options are what the declarations leave to whoever serves them.
-type Options struct {
-	// EventTTL is how long storage keeps events, in whole seconds; forever if zero.
-	EventTTL time.Duration
-}
+type Options = core.Options
 
 // Groups lists the API groups that are served, in the order of discovery. Groups without resources are either another
 // version of resources elsewhere in the list (events) or have only resources that are not stored, which the server adds.
 func Groups(o Options) []apidef.Group {
 	return []apidef.Group{
-		core.Group(o.EventTTL),
+		core.Group(o),
 		apps.Group(),
 		events.Group(),
 		{Name: authenticationv1.GroupName, Versions: []string{"v1"}, AddToScheme: []func(*runtime.Scheme) error{authenticationv1.AddToScheme}},

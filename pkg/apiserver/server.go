@@ -58,7 +58,7 @@ type Server struct {
 func New(ctx context.Context, o *options.Options) (*Server, error) {
 	s := &Server{
 		options:    o,
-		groups:     api.Groups(api.Options{EventTTL: o.EventTTL}),
+		groups:     api.Groups(api.Options{EventTTL: o.EventTTL, ForbidPrivileged: !o.AllowPrivileged}),
 		ready:      make(chan struct{}),
 		transport:  inprocess.NewTransport(),
 		identities: authn.NewIdentities(),

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -39,7 +38,9 @@ type Config struct {
 // Manager runs controllers.
 type Manager struct {
 	running []running
-	failed  atomic.Pointer[error]
+	// absent are controllers that were asked for and that do not exist here.
+	absent []string
+	failed atomic.Pointer[error]
 }
 
 // running is one controller with what belongs to it.
@@ -52,10 +53,12 @@ type running struct {
 
 // New makes the selected controllers. It asks the informers for all kinds that they need.
 func New(cfg Config) (*Manager, error) {
-	if err := check(cfg.Controllers); err != nil {
+	var absent []string
+	var err error
+	if cfg.Controllers, absent, err = resolve(cfg.Controllers); err != nil {
 		return nil, err
 	}
-	m := &Manager{}
+	m := &Manager{absent: absent}
 	cfg.Settings.Shared = shared(cfg)
 	for _, entry := range controllers.All() {
 		if !selected(cfg.Controllers, entry.Name) {
@@ -109,6 +112,9 @@ func (m *Manager) Names() []string {
 func (m *Manager) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if len(m.absent) > 0 {
+		klog.FromContext(ctx).Info("Going on without controllers that do not exist here", "controllers", m.absent)
+	}
 	klog.FromContext(ctx).V(2).Info("Starting controllers", "controllers", m.Names())
 	var wg sync.WaitGroup
 	for _, r := range m.running {
@@ -133,52 +139,6 @@ func (m *Manager) Healthy() error {
 		return *err
 	}
 	return nil
-}
-
-// selected says whether the selection switches a controller on.
-func selected(selection []string, name string) bool {
-	switch {
-	case slices.Contains(selection, "-"+name):
-		return false
-	case slices.Contains(selection, name):
-		return true
-	default:
-		return slices.Contains(selection, "*")
-	}
-}
-
-// elsewhere are upstream's controllers that do not exist here, so that command lines that switch them off stay valid.
-func elsewhere() []string {
-	return []string{
-		"bootstrap-signer-controller", "cloud-node-lifecycle-controller", "device-taint-eviction-controller", "ephemeral-volume-controller",
-		"horizontal-pod-autoscaler-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
-		"legacy-serviceaccount-token-cleaner-controller", "node-route-controller", "persistentvolume-attach-detach-controller",
-		"persistentvolume-binder-controller", "persistentvolume-expander-controller", "persistentvolume-protection-controller",
-		"persistentvolumeclaim-protection-controller", "podcertificaterequest-cleaner-controller", "resourceclaim-controller",
-		"selinux-warning-controller", "service-cidr-controller", "service-lb-controller",
-		"serviceaccount-token-controller", "storage-version-migrator-controller", "storageversion-garbage-collector-controller",
-		"token-cleaner-controller", "ttl-controller", "validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
-	}
-}
-
-// check finds names in the selection that no controller has.
-func check(selection []string) error {
-	var unknown []error
-	for _, name := range selection {
-		if name == "*" {
-			continue
-		}
-		if off, isOff := strings.CutPrefix(name, "-"); isOff {
-			if slices.Contains(elsewhere(), off) {
-				continue // it is off anyhow
-			}
-			name = off
-		}
-		if !slices.ContainsFunc(controllers.All(), func(e controllers.Entry) bool { return e.Name == name }) {
-			unknown = append(unknown, fmt.Errorf("%q is not a controller", name))
-		}
-	}
-	return errors.Join(unknown...)
 }
 
 // shared are the resources whose typed informers the selected controllers make, and those that the owner named.

@@ -6,12 +6,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/proa-sh/proa/staging/apidef"
 	rules "github.com/proa-sh/proa/staging/apirules/core"
 )
 
-func pod() apidef.Definition {
+func pod(forbidPrivileged bool) apidef.Definition {
 	type object = *corev1.Pod
 	return (&apidef.Resource[corev1.Pod, object]{
 		Names: apidef.Names{
@@ -24,7 +25,7 @@ func pod() apidef.Definition {
 		NewList:        func() runtime.Object { return &corev1.PodList{} },
 		Normalize:      rules.NormalizePod,
 		Default:        rules.SetPodDefaults,
-		Validate:       rules.ValidatePod,
+		Validate:       validatePod(forbidPrivileged),
 		ValidateUpdate: rules.ValidatePodUpdate,
 		ValidateStatus: rules.ValidatePodStatusUpdate,
 		Warnings:       rules.PodWarnings,
@@ -52,6 +53,24 @@ func pod() apidef.Definition {
 		Columns:       podColumns(),
 		RowConditions: podEnd,
 	}).Define()
+}
+
+// validatePod adds to the rules of pods that of the flag --allow-privileged.
+func validatePod(forbidPrivileged bool) func(*corev1.Pod) field.ErrorList {
+	if !forbidPrivileged {
+		return rules.ValidatePod
+	}
+	return func(p *corev1.Pod) field.ErrorList {
+		errs := rules.ValidatePod(p)
+		for name, containers := range map[string][]corev1.Container{"initContainers": p.Spec.InitContainers, "containers": p.Spec.Containers} {
+			for i, c := range containers {
+				if c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged {
+					errs = append(errs, field.Forbidden(field.NewPath("spec", name).Index(i).Child("securityContext", "privileged"), "disallowed by cluster policy"))
+				}
+			}
+		}
+		return errs
+	}
 }
 
 // podGrace decides how long a pod has to end: not at all if nothing of it can be running.
