@@ -47,7 +47,7 @@ const (
 func Components(e *Environment) []steps.Step {
 	c := &parts{env: e}
 	return []steps.Step{
-		{Name: StepAPIServer, After: []string{StepCertificates, StepEtcd}, Start: c.startAPIServer},
+		{Name: StepAPIServer, After: []string{StepCertificates, StepEtcdSocket}, Start: c.startAPIServer},
 		{Name: StepControllers, After: []string{StepAPIServer}, Start: c.startControllers},
 		{Name: StepScheduler, After: []string{StepAPIServer}, Start: c.startScheduler},
 		{Name: StepProxy, After: []string{StepAPIServer}, Start: c.startProxy},

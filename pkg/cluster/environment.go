@@ -28,6 +28,7 @@ import (
 // The steps that components may come after.
 const (
 	StepCertificates = "certificates"
+	StepEtcdSocket   = "etcd-socket"
 	StepEtcd         = "etcd"
 	StepContainerd   = "containerd"
 	StepPauseImage   = "pause-image"
@@ -51,7 +52,7 @@ type Environment struct {
 	Ledger *ledger.Ledger
 	// PKI is set by StepCertificates.
 	PKI pki.Set
-	// Etcd is set by StepEtcd.
+	// Etcd is set by StepEtcdSocket, and answers after StepEtcd.
 	Etcd *etcd.Member
 	// Containerd is set by StepContainerd.
 	Containerd *containerd.Daemon
@@ -68,7 +69,8 @@ func (e *Environment) baseSteps() []steps.Step {
 	pause, coredns := images.SystemArchives(e.Config.ImagesDir())
 	return []steps.Step{
 		{Name: StepCertificates, Start: e.startCertificates},
-		{Name: StepEtcd, Start: e.startEtcd},
+		{Name: StepEtcdSocket, Start: e.startEtcd},
+		{Name: StepEtcd, After: []string{StepEtcdSocket}, Start: e.awaitEtcd},
 		{Name: StepContainerd, Start: e.startContainerd, Stop: e.stopContainerd, StopWithin: stopPodsWithin + steps.DefaultStop},
 		{Name: StepPauseImage, After: []string{StepContainerd}, Start: e.importImage(pause)},
 		{Name: StepDNSImage, After: []string{StepContainerd}, Start: e.importImage(coredns)},
@@ -120,7 +122,17 @@ func (e *Environment) startEtcd(ctx context.Context, task *steps.Task) error {
 	}
 	e.Etcd = member
 	e.Check(StepEtcd, member.Healthy)
-	return runUntilReady(ctx, task, func(ctx context.Context) error { return errors.Join(member.Run(ctx), log.Close()) }, member.Ready())
+	return runUntilReady(ctx, task, func(ctx context.Context) error { return errors.Join(member.Run(ctx), log.Close()) }, member.Listening())
+}
+
+// awaitEtcd is for those who need answers; the API server has much to do before it asks.
+func (e *Environment) awaitEtcd(ctx context.Context, _ *steps.Task) error {
+	select {
+	case <-e.Etcd.Ready():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (e *Environment) startContainerd(ctx context.Context, task *steps.Task) error {

@@ -267,7 +267,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = m.run("up")
-	if err == nil || !strings.Contains(err.Error(), "start etcd: make etcd directory") {
+	if err == nil || !strings.Contains(err.Error(), "start etcd-socket: make etcd directory") {
 		t.Errorf("error %v does not say what is wrong", err)
 	}
 	m.wantClean()

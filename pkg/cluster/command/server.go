@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/cluster"
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/footprint"
 	"github.com/proa-sh/proa/pkg/cluster/logfile"
 )
 
@@ -82,7 +84,12 @@ func serve(ctx context.Context, cfg cluster.Config, run func(context.Context, cl
 		defer close(told)
 		tell(ctx, timeline, news)
 	}()
+	keeping, stopKeeping := context.WithCancel(ctx)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { footprint.Run(keeping) })
 	err = run(ctx, cfg, timeline)
+	stopKeeping()
+	keeper.Wait()
 	<-told
 	return err
 }

@@ -32,8 +32,9 @@ type Config struct {
 
 // Member is one etcd member. Start it with Run.
 type Member struct {
-	cfg   Config
-	ready chan struct{}
+	cfg       Config
+	listening chan struct{}
+	ready     chan struct{}
 
 	mu     sync.Mutex
 	client *clientv3.Client // guarded by mu; set once, before ready is closed
@@ -60,7 +61,7 @@ func New(cfg Config) (*Member, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Socket), 0o700); err != nil {
 		return nil, fmt.Errorf("make directory of etcd socket %q: %w", cfg.Socket, err)
 	}
-	return &Member{cfg: cfg, ready: make(chan struct{})}, nil
+	return &Member{cfg: cfg, listening: make(chan struct{}), ready: make(chan struct{})}, nil
 }
 
 // maxSocketPath is the size of sun_path in the kernel's sockaddr_un, less its final zero byte.
@@ -80,6 +81,10 @@ func checkSocket(path string) error {
 // Endpoint is the address for clients that come through the socket, as client v3 and the API server's
 // --etcd-servers take it.
 func (m *Member) Endpoint() string { return "unix://" + m.cfg.Socket }
+
+// Listening is closed when clients can connect to the socket. They are answered when the member is Ready, which is later:
+// whoever has much else to do before may begin with it. It is never closed if Run fails before.
+func (m *Member) Listening() <-chan struct{} { return m.listening }
 
 // Ready is closed when the member leads itself and serves. It is never closed if Run fails before.
 func (m *Member) Ready() <-chan struct{} { return m.ready }
@@ -111,7 +116,12 @@ func (m *Member) Run(ctx context.Context) error {
 	if err := m.claimSocket(ctx); err != nil {
 		return err
 	}
+	stopLooking, err := m.announceSocket(ctx)
+	if err != nil {
+		return err
+	}
 	server, err := open(m.settings())
+	stopLooking()
 	if err != nil {
 		return explainStart(m.cfg, err)
 	}

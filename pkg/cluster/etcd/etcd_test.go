@@ -25,6 +25,11 @@ func start(t *testing.T, cfg Config) (*Member, func() error) {
 	go func() { done <- member.Run(ctx) }()
 	select {
 	case <-member.Ready():
+		select {
+		case <-member.Listening():
+		default:
+			t.Error("ready, but not listening")
+		}
 	case err := <-done:
 		t.Fatalf("run: %v", err)
 	}
