@@ -50,6 +50,9 @@ var layers = map[string][]string{
 	"pkg/kubelet/node":            {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/resources":       {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/server":          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/manifests":       {"pkg/pods", "staging/apirules"}, // no API server has defaulted and checked static pods
+	"pkg/kubelet/mirrors":         {"pkg/pods"},
+	"pkg/kubelet/identity":        {"pkg/component"},
 	"pkg/proxy":                   {"pkg/component", "pkg/services", "pkg/nodes"},
 	"pkg/network":                 {"pkg/nodes", "manifests"},
 	"pkg/cluster":                 {"pkg", "manifests"},

@@ -21,6 +21,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/logs"
+	"github.com/proa-sh/proa/pkg/kubelet/mirrors"
 	"github.com/proa-sh/proa/pkg/kubelet/node"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/kubelet/probes"
@@ -30,6 +31,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/status"
 	"github.com/proa-sh/proa/pkg/kubelet/volumes"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
+	"github.com/proa-sh/proa/pkg/pods"
 )
 
 // facts are what is read once of the machine and its runtime.
@@ -129,6 +131,7 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 	if p.node, err = node.New(k.nodeConfig(p)); err != nil {
 		return nil, err
 	}
+	p.mirrors = mirrors.New(mirrors.Config{Client: k.cfg.Client, Look: k.lookStatic, Node: p.apiNode})
 	p.volumes, err = volumes.New(volumes.Config{
 		RootDir: k.cfg.Root, Objects: k.objects, Tokens: tokens{k.cfg.Client}, Node: p.node,
 	})
@@ -270,7 +273,12 @@ func (p *parts) poolConfig() worker.Config {
 		},
 		Do: p.do, Status: status.Compute, Changed: status.Changed, Event: p.record,
 		Probes: func(pod *v1.Pod, targets []podstate.ProbeTarget) { p.probes.Set(pod, targets) },
+		Ended:  p.k.desired.Ended,
 		Admit: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {
+			if pods.IsStatic(pod) {
+				// Whoever wrote the file has decided; the node may not even be registered.
+				return admission.Check(pod, nil, nil, admission.Settings{AllowedSysctls: p.k.cfg.Kubelet.AllowedUnsafeSysctls})
+			}
 			return admission.Check(pod, p.registeredNode(), others, admission.Settings{AllowedSysctls: p.k.cfg.Kubelet.AllowedUnsafeSysctls})
 		},
 		Fits: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {

@@ -1,6 +1,7 @@
 package kubelet
 
 import (
+	"context"
 	"errors"
 	"net"
 	"path/filepath"
@@ -34,6 +35,9 @@ type Config struct {
 	Root string
 	// ContainerLogs holds flat links to logs, /var/log/containers; empty makes none.
 	ContainerLogs string
+	// Static gives the static pods: it calls back with all of them, at once and whenever they have changed, until ctx ends.
+	// Nil for none.
+	Static func(ctx context.Context, changed func([]*v1.Pod)) error
 	// DockerConfigs are files with registry credentials beside <Root>/config.json.
 	DockerConfigs []string
 	// NodeIPs are the node's addresses; without any the address of the default route is used.

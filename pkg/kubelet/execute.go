@@ -238,6 +238,10 @@ func (p *parts) preStop(ctx context.Context, t worker.Task) error {
 }
 
 func (p *parts) publish(ctx context.Context, t worker.Task, r *worker.Result) {
+	if pods.IsStatic(t.Pod) {
+		p.publishStatic(ctx, t, r)
+		return
+	}
 	pod, err := p.publisher.Publish(ctx, t.Pod, t.Status)
 	if errors.Is(err, status.ErrGone) {
 		r.Gone = true

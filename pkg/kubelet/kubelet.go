@@ -76,15 +76,9 @@ func New(cfg Config) (*Kubelet, error) {
 // connectPause is how long the kubelet waits before it tries again to reach the container runtime.
 const connectPause = 100 * time.Millisecond
 
-// Run works until ctx ends. Containers go on running.
+// Run works until ctx ends. Containers go on running. Static pods are run before the API server is reached, for they may be
+// the API server.
 func (k *Kubelet) Run(ctx context.Context) error {
-	for _, informer := range k.synced {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-informer.Done():
-		}
-	}
 	p, err := k.connect(ctx)
 	if err != nil || p == nil {
 		return err

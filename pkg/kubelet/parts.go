@@ -11,8 +11,10 @@ import (
 	criapi "k8s.io/cri-api/pkg/apis"
 	"k8s.io/klog/v2"
 
+	"github.com/proa-sh/proa/pkg/kubelet/desired"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/logs"
+	"github.com/proa-sh/proa/pkg/kubelet/mirrors"
 	"github.com/proa-sh/proa/pkg/kubelet/node"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/kubelet/probes"
@@ -38,6 +40,7 @@ type parts struct {
 	probes     *probes.Manager
 	pool       *worker.Pool
 	server     *server.Server
+	mirrors    *mirrors.Keeper
 	publisher  status.Publisher
 	objects    objectSource
 	hookAgent  string
@@ -64,7 +67,12 @@ func (p *parts) run(ctx context.Context) error {
 	defer p.k.set(nil)
 	g.Go(func() error { return p.node.Run(ctx) })
 	g.Go(func() error { p.runtime.Watch(ctx, p.touched); return nil })
-	g.Go(func() error { p.k.desired.Run(ctx, p.pool, found, leftover); return nil })
+	g.Go(func() error {
+		p.k.desired.Run(ctx, p.pool, desired.Start{Found: found, Leftover: leftover, Synced: p.k.synced, MirrorChanged: p.mirrors.Wake})
+		return nil
+	})
+	g.Go(func() error { return p.mirrors.Run(ctx) })
+	g.Go(func() error { return p.followStatic(ctx) })
 	g.Go(func() error { p.images.Collect(ctx, p.gcPolicy(), p.imagesInUse); return nil })
 	g.Go(func() error { logs.Run(ctx, p.logConfig()); return nil })
 	if p.server != nil {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
+	"github.com/proa-sh/proa/pkg/pods"
 )
 
 // Sink receives what is desired.
@@ -24,20 +25,23 @@ type Sink interface {
 	Orphan(pod *v1.Pod)
 }
 
-// Desired follows the pods informer.
+// Desired follows the pods informer, and takes static pods.
 type Desired struct {
 	nodeName     string
 	registration cache.ResourceEventHandlerRegistration
 	wake         chan struct{}
 	mu           sync.Mutex
-	// pending holds the newest news of each pod, nil when it is gone; guarded by mu. It is bounded by the node's pods.
+	// pending holds the newest news of each pod of the API, nil when it is gone; guarded by mu. It is bounded by the
+	// node's pods.
 	pending map[types.UID]*v1.Pod
+	// static is guarded by mu.
+	static static
 }
 
 // New listens to the informer, which the caller starts afterwards.
-func New(pods cache.SharedIndexInformer, nodeName string) (*Desired, error) {
-	d := &Desired{nodeName: nodeName, wake: make(chan struct{}, 1), pending: map[types.UID]*v1.Pod{}}
-	registration, err := pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
+func New(informer cache.SharedIndexInformer, nodeName string) (*Desired, error) {
+	d := &Desired{nodeName: nodeName, wake: make(chan struct{}, 1), pending: map[types.UID]*v1.Pod{}, static: newStatic()}
+	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { d.changed(obj) },
 		UpdateFunc: func(old, obj any) { d.updated(old, obj) },
 		DeleteFunc: func(obj any) { d.deleted(obj) },
@@ -51,7 +55,7 @@ func New(pods cache.SharedIndexInformer, nodeName string) (*Desired, error) {
 
 func (d *Desired) changed(obj any) {
 	if pod, ok := obj.(*v1.Pod); ok && pod.Spec.NodeName == d.nodeName {
-		d.add(pod.UID, pod)
+		d.add(pod, false)
 	}
 }
 
@@ -70,44 +74,106 @@ func (d *Desired) deleted(obj any) {
 		obj = tombstone.Obj
 	}
 	if pod, ok := obj.(*v1.Pod); ok && pod.Spec.NodeName == d.nodeName {
-		d.add(pod.UID, nil)
+		d.add(pod, true)
 	}
 }
 
-func (d *Desired) add(uid types.UID, pod *v1.Pod) {
+// add takes in what the API says. A mirror is no pod to run: it carries the status of a static pod.
+func (d *Desired) add(pod *v1.Pod, gone bool) {
 	d.mu.Lock()
-	d.pending[uid] = pod
+	switch {
+	case pods.IsMirror(pod):
+		d.static.setMirror(pod, gone)
+	case gone:
+		d.pending[pod.UID] = nil
+	default:
+		d.pending[pod.UID] = pod
+	}
 	d.mu.Unlock()
+	d.signal()
+}
+
+func (d *Desired) signal() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
 	}
 }
 
-// Run waits for the informer and presents pods to the sink until ctx ends. found is what the node held at the start: runtime
-// state of pods, and others whose volumes or cgroups were left.
-func (d *Desired) Run(ctx context.Context, sink Sink, found []podstate.Observed, leftover []types.UID) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-d.registration.HasSyncedChecker().Done():
-	}
+// SetStatic replaces the static pods. It has to be called at least once, for without it nothing counts as left over.
+func (d *Desired) SetStatic(list []*v1.Pod) {
+	d.mu.Lock()
+	d.static.set(list)
+	d.mu.Unlock()
+	d.signal()
+}
+
+// Ended tells that nothing of a pod is left on the node.
+func (d *Desired) Ended(uid types.UID) {
+	d.mu.Lock()
+	d.static.ended(uid)
+	d.mu.Unlock()
+	d.signal()
+}
+
+// Static returns what is known of the static pods of that name.
+func (d *Desired) Static(name types.NamespacedName) StaticPod {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.static.look(name)
+}
+
+// Start is what the node held when this kubelet started, and when the API's part may begin.
+type Start struct {
+	// Found is the runtime state of pods, Leftover others whose volumes or cgroups were left.
+	Found    []podstate.Observed
+	Leftover []types.UID
+	// Synced are further informers that pods of the API need.
+	Synced []cache.DoneChecker
+	// MirrorChanged is called with the names of static pods of which the mirror may have to be changed; may be nil. It must
+	// not block.
+	MirrorChanged func(types.NamespacedName)
+}
+
+// Run presents pods to the sink until ctx ends: static pods from the beginning, those of the API when it has told of all of
+// them. Only then is it known what is not desired.
+func (d *Desired) Run(ctx context.Context, sink Sink, start Start) {
 	running := map[types.UID]bool{}
-	for _, o := range found {
+	for _, o := range start.Found {
 		running[o.UID] = true
 	}
-	desired := d.deliver(sink, running)
-	for _, o := range found {
-		if !desired[o.UID] {
-			sink.Orphan(orphan(o.UID, o.Namespace, o.Name, &o))
+	synced := make(chan struct{})
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() {
+		for _, informer := range append(start.Synced, d.registration.HasSyncedChecker()) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-informer.Done():
+			}
 		}
-	}
-	for _, uid := range leftover {
-		if !desired[uid] && !running[uid] {
-			sink.Orphan(orphan(uid, "", "", nil))
+		select {
+		case <-ctx.Done():
+		case <-d.static.known:
+			close(synced)
 		}
-	}
+	})
 	for {
+		d.deliverStatic(sink, running, start.MirrorChanged)
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+			continue
+		case <-synced:
+		}
+		break
+	}
+	desired := d.deliver(sink, running)
+	d.removeOrphans(sink, start, desired, running)
+	for {
+		d.deliverStatic(sink, running, start.MirrorChanged)
 		select {
 		case <-ctx.Done():
 			return
@@ -117,7 +183,46 @@ func (d *Desired) Run(ctx context.Context, sink Sink, found []podstate.Observed,
 	}
 }
 
-// deliver presents what is pending, the oldest pod first, and returns the pods that are desired.
+// removeOrphans ends what the node held of pods that nobody desires.
+func (d *Desired) removeOrphans(sink Sink, start Start, desired, running map[types.UID]bool) {
+	d.mu.Lock()
+	for uid := range d.static.live {
+		desired[uid] = true
+	}
+	d.mu.Unlock()
+	for _, o := range start.Found {
+		if !desired[o.UID] {
+			sink.Orphan(orphan(o.UID, o.Namespace, o.Name, &o))
+		}
+	}
+	for _, uid := range start.Leftover {
+		if !desired[uid] && !running[uid] {
+			sink.Orphan(orphan(uid, "", "", nil))
+		}
+	}
+}
+
+// deliverStatic presents what is new of static pods.
+func (d *Desired) deliverStatic(sink Sink, running map[types.UID]bool, mirrorChanged func(types.NamespacedName)) {
+	d.mu.Lock()
+	news := d.static.take()
+	d.mu.Unlock()
+	for _, uid := range news.gone {
+		sink.Delete(uid)
+		delete(running, uid)
+	}
+	for _, pod := range news.changed {
+		sink.Update(pod, running[pod.UID])
+	}
+	if mirrorChanged == nil {
+		return
+	}
+	for _, name := range news.mirrors {
+		mirrorChanged(name)
+	}
+}
+
+// deliver presents what is pending of the API, the oldest pod first, and returns the pods that are desired.
 func (d *Desired) deliver(sink Sink, running map[types.UID]bool) map[types.UID]bool {
 	d.mu.Lock()
 	pending := d.pending

@@ -70,6 +70,7 @@ func TestDesired(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		factory.StartWithContext(ctx)
+		d.SetStatic(nil)
 		s := &sink{}
 		done := make(chan struct{})
 		found := []podstate.Observed{
@@ -78,7 +79,7 @@ func TestDesired(t *testing.T) {
 		}
 		go func() {
 			defer close(done)
-			d.Run(ctx, s, found, []types.UID{"u-old", "u-left", "u-gone"})
+			d.Run(ctx, s, Start{Found: found, Leftover: []types.UID{"u-old", "u-left", "u-gone"}})
 		}()
 		expect := func(what string, want ...string) {
 			t.Helper()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -20,6 +21,8 @@ type Options struct {
 	// ConfigFile is a KubeletConfiguration in YAML or JSON; flags that are given win over it.
 	ConfigFile string
 	Kubeconfig string
+	// BootstrapKubeconfig is what the first client certificate is asked for with, when Kubeconfig has none that is valid.
+	BootstrapKubeconfig string
 	// HostnameOverride names the node; the host's name when empty.
 	HostnameOverride string
 	NodeIP           string
@@ -43,6 +46,7 @@ func (o *Options) AddFlags(sets *cliflag.NamedFlagSets) {
 	fs := sets.FlagSet("kubelet")
 	fs.StringVar(&o.ConfigFile, "config", o.ConfigFile, "File with the configuration (kind KubeletConfiguration). Flags that are given win over it.")
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "File that says how to reach the API server, and as whom.")
+	fs.StringVar(&o.BootstrapKubeconfig, "bootstrap-kubeconfig", o.BootstrapKubeconfig, "File with which a client certificate is asked for if that of --kubeconfig does not exist or has expired; --kubeconfig is written then.")
 	fs.StringVar(&o.HostnameOverride, "hostname-override", o.HostnameOverride, "Name of the node instead of the host's name.")
 	fs.StringVar(&o.NodeIP, "node-ip", o.NodeIP, "Address of the node, or two of different families separated by a comma.")
 	fs.Var(cliflag.NewMapStringString(&o.NodeLabels), "node-labels", "Labels of a Node that is made anew, key=value separated by commas.")
@@ -135,11 +139,17 @@ func validateConfig(c *kubeletconfig.KubeletConfiguration) []error {
 	refuse(c.CgroupDriver != "cgroupfs", "cgroupDriver: %q is not implemented, only cgroupfs", c.CgroupDriver)
 	refuse(!*c.CgroupsPerQOS, "cgroupsPerQOS: must be true")
 	refuse(c.StaticPodURL != "", "staticPodURL: is not implemented")
-	refuse(c.StaticPodPath != "", "staticPodPath: is not implemented")
 	refuse(*c.ContainerLogMaxFiles < 2, "containerLogMaxFiles: %d must be at least 2", *c.ContainerLogMaxFiles)
 	low, high := *c.ImageGCLowThresholdPercent, *c.ImageGCHighThresholdPercent
 	refuse(low < 0 || high > 100 || low >= high, "imageGCLowThresholdPercent %d must be less than imageGCHighThresholdPercent %d, both from 0 to 100", low, high)
 	refuse((c.TLSCertFile == "") != (c.TLSPrivateKeyFile == ""), "tlsCertFile and tlsPrivateKeyFile: set both or none")
+	if _, err := cliflag.TLSVersion(c.TLSMinVersion); err != nil {
+		errs = append(errs, fmt.Errorf("tlsMinVersion: %w", err))
+	}
+	if _, err := cliflag.TLSCipherSuites(c.TLSCipherSuites); err != nil {
+		errs = append(errs, fmt.Errorf("tlsCipherSuites: %w", err))
+	}
+	refuse(c.StaticPodPath != "" && !filepath.IsAbs(c.StaticPodPath), "staticPodPath: %q is not an absolute path", c.StaticPodPath)
 	for _, server := range c.ClusterDNS {
 		refuse(net.ParseIP(server) == nil, "clusterDNS: %q is not an address", server)
 	}

@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 			[]string{"--kubeconfig", "--node-ip", "clusterDNS", "containerLogMaxFiles"}},
 		{"unknown field", head + "maxPod: 3\n", []string{"--kubeconfig=x"}, []string{"maxPod"}},
 		{"another kind", "apiVersion: v1\nkind: Pod\n", []string{"--kubeconfig=x"}, []string{"KubeletConfiguration"}},
-		{"what is not implemented", head + "staticPodPath: /x\ncgroupDriver: systemd\n", []string{"--kubeconfig=x"}, []string{"staticPodPath", "cgroupDriver"}},
+		{"what is not implemented", head + "staticPodURL: http://x\ncgroupDriver: systemd\n", []string{"--kubeconfig=x"}, []string{"staticPodURL", "cgroupDriver"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var text []string

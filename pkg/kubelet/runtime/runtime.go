@@ -43,13 +43,15 @@ type Config struct {
 // Runtime makes the calls. It is safe for concurrent use.
 type Runtime struct {
 	cfg Config
+	// started has one token after something was started, for Watch.
+	started chan struct{}
 	// readOnly caches which handlers can mount recursively read-only; guarded by mu, filled at first use.
 	mu       sync.Mutex
 	readOnly map[string]bool
 }
 
 // New returns a Runtime on cfg.
-func New(cfg Config) *Runtime { return &Runtime{cfg: cfg} }
+func New(cfg Config) *Runtime { return &Runtime{cfg: cfg, started: make(chan struct{}, 1)} }
 
 // CreateSandbox makes the pod's network and namespaces. problem is a note on name resolution worth an event.
 func (r *Runtime) CreateSandbox(ctx context.Context, pod *v1.Pod, attempt uint32, cgroupParent string) (problem string, err error) {
@@ -67,6 +69,7 @@ func (r *Runtime) CreateSandbox(ctx context.Context, pod *v1.Pod, attempt uint32
 	if _, err := r.cfg.CRI.RunPodSandbox(ctx, conf, handler); err != nil {
 		return problem, err
 	}
+	r.didStart()
 	return problem, nil
 }
 
@@ -245,6 +248,7 @@ func (r *Runtime) StartContainer(ctx context.Context, pod *v1.Pod, container str
 	if err := r.cfg.CRI.StartContainer(ctx, id); err != nil {
 		return err
 	}
+	r.didStart()
 	if r.cfg.Paths.ContainerLogs == "" {
 		return nil
 	}

@@ -16,14 +16,15 @@ import (
 const (
 	// relistPeriod is the check on a working event stream.
 	relistPeriod = 60 * time.Second
-	// relistPeriodNoEvents replaces a stream that the runtime does not have.
+	// relistPeriodNoEvents replaces a stream that the runtime does not have, while something runs that could end.
 	relistPeriodNoEvents = time.Second
 	// reconnectDelay paces attempts while the runtime is away.
 	reconnectDelay = time.Second
 )
 
 // Watch calls changed with the UID of every pod of which something changed in the runtime, until ctx ends. It prefers the
-// runtime's event stream; a relist finds what the stream missed. changed must not block.
+// runtime's event stream; a relist finds what the stream missed. A runtime without a stream is listed every second while
+// something runs, and from when this kubelet starts something. changed must not block.
 func (r *Runtime) Watch(ctx context.Context, changed func(types.UID)) {
 	w := &watcher{r: r, changed: changed, seen: map[types.UID]uint64{}}
 	done := make(chan struct{})
@@ -33,7 +34,7 @@ func (r *Runtime) Watch(ctx context.Context, changed func(types.UID)) {
 		w.stream(ctx, lost)
 	}()
 	defer func() { <-done }()
-	period := relistPeriod
+	noEvents := false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -42,16 +43,31 @@ func (r *Runtime) Watch(ctx context.Context, changed func(types.UID)) {
 			return
 		case unsupported := <-lost:
 			// Whatever happened while the stream was away shows in a relist.
-			if unsupported {
-				period = relistPeriodNoEvents
-			}
+			noEvents = noEvents || unsupported
 			timer.Reset(0)
+		case <-r.started:
+			if noEvents {
+				timer.Reset(relistPeriodNoEvents)
+			}
 		case <-timer.C:
-			if err := w.relist(ctx); err != nil && ctx.Err() == nil {
+			running, err := w.relist(ctx)
+			if err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).Error(err, "Could not list what the container runtime holds")
 			}
-			timer.Reset(period)
+			if noEvents && (running || err != nil) {
+				timer.Reset(relistPeriodNoEvents)
+			} else {
+				timer.Reset(relistPeriod)
+			}
 		}
+	}
+}
+
+// didStart tells Watch that there is something that can end.
+func (r *Runtime) didStart() {
+	select {
+	case r.started <- struct{}{}:
+	default:
 	}
 }
 
@@ -76,7 +92,7 @@ func (w *watcher) stream(ctx context.Context, lost chan<- bool) {
 		default:
 		}
 		if unsupported {
-			klog.FromContext(ctx).Info("The container runtime has no event stream; containers are listed every second instead")
+			klog.FromContext(ctx).Info("The container runtime has no event stream; containers are listed every second instead while any runs")
 			return
 		}
 		klog.FromContext(ctx).V(2).Info("Container event stream broke", "err", err)
@@ -121,24 +137,26 @@ func eventUID(e *runtimeapi.ContainerEventResponse) types.UID {
 	return ""
 }
 
-// relist compares a fingerprint of every pod with the one before.
-func (w *watcher) relist(ctx context.Context) error {
+// relist compares a fingerprint of every pod with the one before. It says whether anything runs.
+func (w *watcher) relist(ctx context.Context) (running bool, err error) {
 	sandboxes, err := w.r.cfg.CRI.ListPodSandbox(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("list sandboxes: %w", err)
+		return false, fmt.Errorf("list sandboxes: %w", err)
 	}
 	containers, err := w.r.cfg.CRI.ListContainers(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("list containers: %w", err)
+		return false, fmt.Errorf("list containers: %w", err)
 	}
 	parts := map[types.UID][]string{}
 	for _, s := range sandboxes {
 		uid := types.UID(s.Labels[labelUID])
 		parts[uid] = append(parts[uid], s.Id+s.State.String())
+		running = running || s.State == runtimeapi.PodSandboxState_SANDBOX_READY
 	}
 	for _, c := range containers {
 		uid := types.UID(c.Labels[labelUID])
 		parts[uid] = append(parts[uid], c.Id+c.State.String())
+		running = running || c.State == runtimeapi.ContainerState_CONTAINER_RUNNING
 	}
 	now := map[types.UID]uint64{}
 	for uid, p := range parts {
@@ -153,7 +171,7 @@ func (w *watcher) relist(ctx context.Context) error {
 		}
 	}
 	w.seen = now
-	return nil
+	return running, nil
 }
 
 func fingerprint(parts []string) uint64 {

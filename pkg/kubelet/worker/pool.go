@@ -28,6 +28,8 @@ type Config struct {
 	Admit func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason
 	// Fits decides whether a pod of the node may have the resources of its changed spec: nil, or Deferred or Infeasible.
 	Fits func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason
+	// Ended tells that nothing of a pod is left; may be nil. The pod may be given to Update again from then on.
+	Ended func(uid types.UID)
 }
 
 // Pool holds a worker for each pod.
@@ -103,6 +105,9 @@ func (p *Pool) start(state *State) {
 		p.mu.Lock()
 		delete(p.workers, uid)
 		p.mu.Unlock()
+		if p.cfg.Ended != nil {
+			p.cfg.Ended(uid)
+		}
 	}()
 }
 

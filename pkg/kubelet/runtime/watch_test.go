@@ -1,0 +1,90 @@
+package runtime
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"k8s.io/apimachinery/pkg/types"
+	criapi "k8s.io/cri-api/pkg/apis"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// mute is a container runtime without an event stream.
+type mute struct {
+	criapi.RuntimeService
+	mu    sync.Mutex
+	ready bool
+	// lists counts the relists.
+	lists int
+}
+
+func (m *mute) GetContainerEvents(context.Context, chan *runtimeapi.ContainerEventResponse, func(runtimeapi.RuntimeService_GetContainerEventsClient)) error {
+	return status.Error(codes.Unimplemented, "no events")
+}
+
+func (m *mute) ListPodSandbox(context.Context, *runtimeapi.PodSandboxFilter) ([]*runtimeapi.PodSandbox, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lists++
+	state := runtimeapi.PodSandboxState_SANDBOX_NOTREADY
+	if m.ready {
+		state = runtimeapi.PodSandboxState_SANDBOX_READY
+	}
+	return []*runtimeapi.PodSandbox{{Id: "s", State: state, Labels: map[string]string{labelUID: "u"}}}, nil
+}
+
+func (m *mute) ListContainers(context.Context, *runtimeapi.ContainerFilter) ([]*runtimeapi.Container, error) {
+	return nil, nil
+}
+
+func (m *mute) set(ready bool) (lists int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	lists, m.lists, m.ready = m.lists, 0, ready
+	return lists
+}
+
+// TestWatchWithoutEvents: the runtime is listed every second only while something runs.
+func TestWatchWithoutEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		m := &mute{}
+		r := New(Config{CRI: m})
+		var mu sync.Mutex
+		changes := 0
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Watch(ctx, func(types.UID) { mu.Lock(); changes++; mu.Unlock() })
+		}()
+		expect := func(when string, least, most, wantChanges int, ready bool) {
+			t.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if lists := m.set(ready); lists < least || lists > most {
+				t.Errorf("%s: listed %d times, want %d to %d", when, lists, least, most)
+			}
+			if changes != wantChanges {
+				t.Errorf("%s: %d changes told, want %d", when, changes, wantChanges)
+			}
+			changes = 0
+		}
+		time.Sleep(10 * time.Minute)
+		expect("nothing runs", 10, 13, 1, true)
+		r.didStart()
+		time.Sleep(10 * time.Second)
+		expect("something runs", 9, 11, 1, false)
+		time.Sleep(2 * time.Second)
+		expect("it has ended", 1, 1, 1, false)
+		time.Sleep(10 * time.Minute)
+		expect("nothing runs again", 9, 11, 0, false)
+		cancel()
+		<-done
+	})
+}
