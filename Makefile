@@ -11,8 +11,11 @@ DATE := $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%
 STAMP := k8s.io/component-base/version
 LDFLAGS := -s -w -X $(STAMP).gitVersion=$(VERSION) -X $(STAMP).gitMajor=1 -X $(STAMP).gitMinor=36 \
 	-X $(STAMP).gitCommit=$(COMMIT) -X $(STAMP).gitTreeState=$(TREE) -X $(STAMP).buildDate=$(DATE)
-GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+GOBUILD := go build -buildvcs=false -ldflags "$(LDFLAGS)"
 PROA := $(BIN)/proa
+# Programs, vet and tests share what the compiler has made, in whatever directory the checkout is.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+export CGO_ENABLED := 0
 
 .PHONY: help
 help: ## Explain the targets
@@ -49,16 +52,31 @@ down: ## Take the cluster down
 
 .PHONY: test
 test: ## Unit tests with the race detector, of every module (needs tools, build)
-	go test -race ./pkg/... ./cmd/... ./hack/... $$(go list ./test/images/... 2>/dev/null)
-	@set -e; for mod in staging/*/go.mod; do [ -e $$mod ] || continue; (cd $$(dirname $$mod) && go test -race ./...); done
+	CGO_ENABLED=1 go test -race ./pkg/... ./cmd/... ./hack/... ./test/conformance/... $$(go list ./test/images/... 2>/dev/null)
+	@set -e; for mod in staging/*/go.mod; do [ -e $$mod ] || continue; (cd $$(dirname $$mod) && CGO_ENABLED=1 go test -race ./...); done
 
 .PHONY: integration
 integration: ## Whole API servers and controllers inside Go tests
-	go test -race -timeout 20m ./test/integration/...
+	CGO_ENABLED=1 go test -race -timeout 20m ./test/integration/...
 
 .PHONY: e2e
 e2e: ## Tests against a real cluster with real pods (as root; needs all)
 	go test -p 1 -timeout 30m -count=1 ./test/e2e/...
+
+CONFORMANCE := go run ./test/conformance/cmd/conformance
+
+.PHONY: conformance
+conformance: ## The official conformance suite (as root; needs tools, build). FOCUS= SIG= PROCS= NODES= RERUN=failed KEEP=1 UPSTREAM=
+	$(CONFORMANCE) run --focus "$$FOCUS" --sig "$$SIG" --procs $${PROCS:-8} --nodes $${NODES:-3} --rerun "$$RERUN" \
+		--upstream "$$UPSTREAM" $(if $(KEEP),--keep)
+
+.PHONY: conformance-compare
+conformance-compare: ## How long each spec took in our last run against upstream's last (make conformance UPSTREAM=1)
+	$(CONFORMANCE) compare
+
+.PHONY: conformance-readme
+conformance-readme: ## Write the last full result into test/conformance/README.md
+	$(CONFORMANCE) report --write-readme
 
 .PHONY: bench-start
 bench-start: ## Measure five cold starts: the steps and the whole

@@ -52,6 +52,7 @@ var layers = map[string][]string{
 	"pkg/kubelet/server":          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/manifests":       {"pkg/pods", "staging/apirules"}, // no API server has defaulted and checked static pods
 	"pkg/kubelet/mirrors":         {"pkg/pods"},
+	"pkg/kubelet/eviction":        {"pkg/kubelet/podstate", "pkg/pods"},
 	"pkg/kubelet/identity":        {"pkg/component"},
 	"pkg/proxy":                   {"pkg/component", "pkg/services", "pkg/nodes"},
 	"pkg/network":                 {"pkg/nodes", "manifests"},
@@ -71,6 +72,7 @@ var layers = map[string][]string{
 	"test/integration": {"pkg", "test/make", "test/cluster", "staging"},
 	"test/e2e":         {"test/make", "test/images"},
 	"test/images":      {"pkg/cluster/images"},
+	"test/conformance": {"pkg/cluster/images", "test/images"},
 	"test/bench":       {"pkg", "test/make", "test/cluster"},
 }
 

@@ -7,17 +7,16 @@ import (
 	"os"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/component-base/version"
 	criapi "k8s.io/cri-api/pkg/apis"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/proa-sh/proa/pkg/kubelet/admission"
+	"github.com/proa-sh/proa/pkg/kubelet/eviction"
 	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/logs"
@@ -132,6 +131,11 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 		return nil, err
 	}
 	p.mirrors = mirrors.New(mirrors.Config{Client: k.cfg.Client, Look: k.lookStatic, Node: p.apiNode})
+	relief, err := p.evictionConfig()
+	if err != nil {
+		return nil, err
+	}
+	p.eviction = eviction.New(relief)
 	p.volumes, err = volumes.New(volumes.Config{
 		RootDir: k.cfg.Root, Objects: k.objects, Tokens: tokens{k.cfg.Client}, Node: p.node,
 	})
@@ -177,7 +181,7 @@ func (k *Kubelet) nodeConfig(p *parts) node.Config {
 	c := k.cfg.Kubelet
 	return node.Config{
 		Name: k.cfg.NodeName, Client: k.cfg.Client, Nodes: k.nodes, Recorder: p.events.recorder, Runtime: p.runtimeAPI, Images: p.imageAPI,
-		OnReadiness: p.nudge, Register: value(c.RegisterNode, true), Labels: k.cfg.NodeLabels, Taints: c.RegisterWithTaints,
+		OnReadiness: p.nudge, Pressure: p.pressureOnNode, Register: value(c.RegisterNode, true), Labels: k.cfg.NodeLabels, Taints: c.RegisterWithTaints,
 		ProviderID: c.ProviderID, Hostname: k.hostname(), Addresses: p.facts.addresses,
 		Capacity: p.facts.capacity, Allocatable: p.facts.allocatable, System: p.facts.system, KubeletPort: c.Port,
 		MaxImages:       int(value(c.NodeStatusMaxImages, 0)),
@@ -279,6 +283,9 @@ func (p *parts) poolConfig() worker.Config {
 				// Whoever wrote the file has decided; the node may not even be registered.
 				return admission.Check(pod, nil, nil, admission.Settings{AllowedSysctls: p.k.cfg.Kubelet.AllowedUnsafeSysctls})
 			}
+			if refusal := eviction.Refuse(pod, p.eviction.Pressure()); refusal != nil {
+				return refusal
+			}
 			return admission.Check(pod, p.registeredNode(), others, admission.Settings{AllowedSysctls: p.k.cfg.Kubelet.AllowedUnsafeSysctls})
 		},
 		Fits: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {
@@ -336,12 +343,4 @@ func (p *parts) nudge() {
 	if pool := p.k.pool(); pool != nil {
 		pool.Nudge()
 	}
-}
-
-// tokens asks for service account tokens.
-type tokens struct{ client kubernetes.Interface }
-
-// Token implements volumes.TokenSource.
-func (t tokens) Token(ctx context.Context, namespace, name string, request *authenticationv1.TokenRequest) (*authenticationv1.TokenRequest, error) {
-	return t.client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
 }

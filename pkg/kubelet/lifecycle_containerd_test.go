@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +35,8 @@ type rig struct {
 	client     *fake.Clientset
 	// stop ends the kubelet that runs now; shared by all users of the rig.
 	stop *func()
+	// evictionHard is the configuration of the next kubelet; nil for the defaults.
+	evictionHard map[string]string
 }
 
 func newRig(t *testing.T) *rig {
@@ -61,6 +65,9 @@ func (r *rig) start() {
 	config.ContainerRuntimeEndpoint = r.containerd.Endpoint
 	config.FailCgroupV1 = new(false)
 	config.CgroupRoot = r.containerd.CgroupRoot
+	if r.evictionHard != nil {
+		config.EvictionHard = r.evictionHard
+	}
 	config.PodLogsDir = filepath.Join(r.containerd.Dir, "pods")
 	config.ClusterDNS, config.ClusterDomain = []string{"10.96.0.10"}, "cluster.local"
 	factory := informers.NewSharedInformerFactory(r.client, 0)
@@ -177,6 +184,32 @@ func (r *rig) wait(name, what string, ok func(*v1.Pod) bool) *v1.Pod {
 	}
 }
 
+// waitNode waits until the node has such a condition.
+func (r *rig) waitNode(what string, ok func(v1.NodeCondition) bool) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	w, err := r.client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer w.Stop()
+	node, err := r.client.CoreV1().Nodes().Get(ctx, nodeName, metav1.GetOptions{})
+	if err != nil {
+		r.Fatal(err)
+	}
+	for !slices.ContainsFunc(node.Status.Conditions, ok) {
+		select {
+		case e := <-w.ResultChan():
+			if changed, isNode := e.Object.(*v1.Node); isNode {
+				node = changed
+			}
+		case <-ctx.Done():
+			r.Fatalf("the node is not %s in time: %+v", what, node.Status.Conditions)
+		}
+	}
+}
+
 func (r *rig) logEvents() {
 	events, err := r.client.CoreV1().Events("").List(context.Background(), metav1.ListOptions{})
 	if err != nil {
@@ -254,6 +287,32 @@ func TestContainerd(t *testing.T) {
 		}
 		r.remove("init")
 		r.wait("init", "gone", gone)
+	})
+	t.Run("a node that runs short evicts", func(t *testing.T) {
+		r := r.with(t)
+		r.create("victim", v1.PodSpec{Containers: []v1.Container{run("pause")}})
+		r.wait("victim", "ready", ready)
+		// No machine has as much memory as it needs to keep free.
+		r.evictionHard = map[string]string{"memory.available": "1000Ti"}
+		r.restart()
+		pod := r.wait("victim", "evicted", func(p *v1.Pod) bool { return p != nil && p.Status.Phase == v1.PodFailed })
+		if pod.Status.Reason != "Evicted" || !strings.Contains(pod.Status.Message, "low on resource: memory") {
+			t.Errorf("status is %+v", pod.Status)
+		}
+		r.create("late", v1.PodSpec{Containers: []v1.Container{run("pause")}})
+		late := r.wait("late", "refused", func(p *v1.Pod) bool { return p != nil && p.Status.Phase == v1.PodFailed })
+		if late.Status.Reason != "Evicted" || !strings.Contains(late.Status.Message, "MemoryPressure") {
+			t.Errorf("status of a pod that came later is %+v", late.Status)
+		}
+		r.waitNode("under memory pressure", func(c v1.NodeCondition) bool {
+			return c.Type == v1.NodeMemoryPressure && c.Status == v1.ConditionTrue
+		})
+		r.evictionHard = nil
+		r.restart()
+		for _, name := range []string{"victim", "late"} {
+			r.remove(name)
+			r.wait(name, "gone", gone)
+		}
 	})
 	t.Run("a restart of the kubelet leaves containers alone", func(t *testing.T) {
 		r := r.with(t)

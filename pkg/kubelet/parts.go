@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/kubelet/desired"
+	"github.com/proa-sh/proa/pkg/kubelet/eviction"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/logs"
 	"github.com/proa-sh/proa/pkg/kubelet/mirrors"
@@ -41,6 +42,7 @@ type parts struct {
 	pool       *worker.Pool
 	server     *server.Server
 	mirrors    *mirrors.Keeper
+	eviction   *eviction.Manager
 	publisher  status.Publisher
 	objects    objectSource
 	hookAgent  string
@@ -72,6 +74,7 @@ func (p *parts) run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return p.mirrors.Run(ctx) })
+	g.Go(func() error { return p.eviction.Run(ctx) })
 	g.Go(func() error { return p.followStatic(ctx) })
 	g.Go(func() error { p.images.Collect(ctx, p.gcPolicy(), p.imagesInUse); return nil })
 	g.Go(func() error { logs.Run(ctx, p.logConfig()); return nil })

@@ -124,6 +124,29 @@ func (m *Manager) collectOnce(ctx context.Context, policy GCPolicy, inUse func(c
 	return errors.Join(errs...)
 }
 
+// RemoveUnused removes every image that no container uses, whatever its age: the node is out of disk space.
+func (m *Manager) RemoveUnused(ctx context.Context, inUse func(context.Context) (map[string]bool, error)) error {
+	used, err := inUse(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := m.cfg.CRI.ListImages(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("list images: %w", err)
+	}
+	var errs []error
+	for _, i := range list {
+		if used[i.Id] || i.Pinned {
+			continue
+		}
+		klog.FromContext(ctx).Info("Removing unused image", "image", i.Id)
+		if err := m.cfg.CRI.RemoveImage(ctx, &runtimeapi.ImageSpec{Image: i.Id}); err != nil {
+			errs = append(errs, fmt.Errorf("remove image %s: %w", i.Id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // excess is how many bytes must go to come from above High down to Low.
 func (m *Manager) excess(ctx context.Context, policy GCPolicy) (uint64, error) {
 	info, err := m.cfg.CRI.ImageFsInfo(ctx)

@@ -70,6 +70,12 @@ func addResourceFlags(fs *pflag.FlagSet, c *kubeletconfig.KubeletConfiguration) 
 	fs.StringSliceVar(&c.EnforceNodeAllocatable, "enforce-node-allocatable", c.EnforceNodeAllocatable, "What is kept within the node's allocatable resources: pods, or nothing.")
 	fs.Var(cliflag.NewMapStringString(&c.KubeReserved), "kube-reserved", "Resources kept for Kubernetes, as cpu=200m,memory=500Mi.")
 	fs.Var(cliflag.NewMapStringString(&c.SystemReserved), "system-reserved", "Resources kept for the system.")
+	fs.Var(cliflag.NewLangleSeparatedMapStringString(&c.EvictionHard), "eviction-hard", "What has to be available, such as memory.available<1Gi; below it pods are ended at once.")
+	fs.Var(cliflag.NewLangleSeparatedMapStringString(&c.EvictionSoft), "eviction-soft", "What has to be available for --eviction-soft-grace-period; below it pods are ended.")
+	fs.Var(cliflag.NewMapStringString(&c.EvictionSoftGracePeriod), "eviction-soft-grace-period", "How long a soft threshold must have been met, such as memory.available=30s.")
+	fs.Int32Var(&c.EvictionMaxPodGracePeriod, "eviction-max-pod-grace-period", c.EvictionMaxPodGracePeriod, "Most seconds that a pod gets to end at a soft threshold; negative for its own period.")
+	fs.DurationVar(&c.EvictionPressureTransitionPeriod.Duration, "eviction-pressure-transition-period", c.EvictionPressureTransitionPeriod.Duration, "How long a pressure of the node is told after it has gone.")
+	fs.Var(cliflag.NewMapStringString(&c.EvictionMinimumReclaim), "eviction-minimum-reclaim", "How much more than a threshold has to be available again, such as imagefs.available=2Gi.")
 	fs.BoolVar(c.FailCgroupV1, "fail-cgroupv1", *c.FailCgroupV1, "Refuse to start on cgroup v1.")
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	v1 "k8s.io/api/core/v1"
@@ -14,6 +15,8 @@ import (
 	cliflag "k8s.io/component-base/cli/flag"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/proa-sh/proa/pkg/kubelet/resources"
 )
 
 // Options are the flags and the configuration file of a kubelet.
@@ -152,6 +155,17 @@ func validateConfig(c *kubeletconfig.KubeletConfiguration) []error {
 	refuse(c.StaticPodPath != "" && !filepath.IsAbs(c.StaticPodPath), "staticPodPath: %q is not an absolute path", c.StaticPodPath)
 	for _, server := range c.ClusterDNS {
 		refuse(net.ParseIP(server) == nil, "clusterDNS: %q is not an address", server)
+	}
+	for field, thresholds := range map[string]map[string]string{
+		"evictionHard": c.EvictionHard, "evictionSoft": c.EvictionSoft, "evictionMinimumReclaim": c.EvictionMinimumReclaim,
+	} {
+		if _, err := resources.ParseThresholds(thresholds); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+		}
+	}
+	for signal := range c.EvictionSoft {
+		grace, err := time.ParseDuration(c.EvictionSoftGracePeriod[signal])
+		refuse(err != nil || grace <= 0, "evictionSoft: %s needs a period in evictionSoftGracePeriod, it has %q", signal, c.EvictionSoftGracePeriod[signal])
 	}
 	for _, list := range []map[string]string{c.KubeReserved, c.SystemReserved} {
 		for name := range list {

@@ -91,6 +91,8 @@ func TestFaults(t *testing.T) {
 	}{
 		{"all at once", "", []string{"--node-ip=x", "--cluster-dns=y", "--container-log-max-files=1"},
 			[]string{"--kubeconfig", "--node-ip", "clusterDNS", "containerLogMaxFiles"}},
+		{"eviction", "", []string{"--kubeconfig=x", "--eviction-hard=memory.availble<1Gi", "--eviction-soft=nodefs.available<20%"},
+			[]string{"evictionHard: unknown eviction signal", "evictionSoft: nodefs.available needs a period"}},
 		{"unknown field", head + "maxPod: 3\n", []string{"--kubeconfig=x"}, []string{"maxPod"}},
 		{"another kind", "apiVersion: v1\nkind: Pod\n", []string{"--kubeconfig=x"}, []string{"KubeletConfiguration"}},
 		{"what is not implemented", head + "staticPodURL: http://x\ncgroupDriver: systemd\n", []string{"--kubeconfig=x"}, []string{"staticPodURL", "cgroupDriver"}},

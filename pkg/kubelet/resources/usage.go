@@ -88,6 +88,19 @@ func (m *Manager) PodUsage(pod *v1.Pod) (*statsapi.CPUStats, *statsapi.MemorySta
 	return cpu, memory, err
 }
 
+// PodPIDs is how many processes and threads a pod has.
+func (m *Manager) PodPIDs(pod *v1.Pod) (int64, error) {
+	dir, ok := m.tree.dir("pids", m.PodCgroup(pod))
+	if !ok {
+		return 0, fmt.Errorf("controller pids is not mounted")
+	}
+	count, err := readInt(dir, "pids.current")
+	if err != nil {
+		return 0, fmt.Errorf("count processes of pod: %w", err)
+	}
+	return count, nil
+}
+
 func (m *Manager) cpuUsage(cgroup string) (*statsapi.CPUStats, error) {
 	now := time.Now()
 	used, err := m.cpuNanos(cgroup)

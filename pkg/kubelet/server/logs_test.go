@@ -118,6 +118,7 @@ func TestLogsRefusePlantedLinks(t *testing.T) {
 func TestFollow(t *testing.T) {
 	dir := t.TempDir()
 	runtime, path := loggingRuntime(t, dir)
+	runtime.asked = make(chan struct{}, 2)
 	server := newServer(t, func(cfg *Config) { cfg.PodLogs, cfg.Runtime = dir, runtime })
 	response, err := server.Client().Get(server.URL + "/containerLogs/ns/p/c?follow=true&tailLines=1")
 	if err != nil {
@@ -145,6 +146,10 @@ func TestFollow(t *testing.T) {
 	expect("four")
 	add("five")
 	expect("five")
+	// The reader asks once for the path and then each time before it waits: from the second time on it watches the
+	// directory. A rotation before that moment goes unseen by the library.
+	<-runtime.asked
+	<-runtime.asked
 	if err := os.Rename(path, path+".20260101-000100"); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,10 +113,14 @@ func Start(t *testing.T) *Containerd {
 	return c
 }
 
+// moduleRoot looks upwards from the directory of the package under test, in which its tests run.
 func moduleRoot(t *testing.T) string {
 	t.Helper()
-	_, file, _, _ := runtime.Caller(0)
-	for dir := filepath.Dir(file); dir != "/"; dir = filepath.Dir(dir) {
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			return dir
 		}
