@@ -74,13 +74,18 @@ func New(d control.Dependencies) (control.Controller, error) {
 	return c, nil
 }
 
-// watches wake the quotas of a namespace when something that they count comes, goes or changes its cost.
+// watches wake the quotas of a namespace when something that they count goes or changes its cost. What comes was counted by
+// admission, before it was stored: a count at that moment would miss what other requests are about to store, and so would
+// one at each of admission's writes of the status.
 func (c *Controller) watches() []source.Source {
 	core := c.Informers.Core().V1()
 	return []source.Source{
 		control.Watch(core.ResourceQuotas().Informer(), func(old, now *v1.ResourceQuota) []control.Key {
-			if (old == nil) != (now == nil) {
-				return c.quotasOf(control.Latest(old, now).Namespace) // quotas count quotas too
+			switch {
+			case now == nil:
+				return c.quotasOf(old.Namespace) // quotas count quotas too
+			case old != nil && equality.Semantic.DeepEqual(old.Spec, now.Spec):
+				return nil
 			}
 			return []control.Key{control.KeyOf(now.Namespace, now.Name)}
 		}),
@@ -97,10 +102,10 @@ func (c *Controller) watches() []source.Source {
 	}
 }
 
-// watch wakes the quotas of an object's namespace, unless a change leaves its cost the same.
+// watch wakes the quotas of an object's namespace when it has gone or has changed, unless its cost is the same.
 func watch[T any](c *Controller, informer cache.SharedIndexInformer, same func(old, now *T) bool) source.Source {
 	return control.Watch(informer, func(old, now *T) []control.Key {
-		if old != nil && now != nil && same(old, now) {
+		if old == nil || now != nil && same(old, now) {
 			return nil
 		}
 		return c.quotasOf(any(control.Latest(old, now)).(metav1.Object).GetNamespace())

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/proa-sh/proa/pkg/controllers/control/controltest"
 )
@@ -46,6 +47,10 @@ func newPod(name, cpu string) *v1.Pod {
 	}}}}
 }
 
+func usedIn(t *testing.T, s *controltest.Server, namespace string) string {
+	return format(controltest.List[v1.ResourceQuota](t, s, "", "resourcequotas", namespace)[0].Status.Used)
+}
+
 func TestController(t *testing.T) {
 	s := controltest.NewServer(t, newQuota("pods=5 requests.cpu=2 configmaps=3 count/things.x.io=4"), newPod("a", "500m"), newPod("b", "250m"),
 		&v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "c"}}, &v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "c"}})
@@ -55,9 +60,7 @@ func TestController(t *testing.T) {
 	}}
 	s.Put(thing)
 	controltest.Run(t, s, New)
-	used := func() string {
-		return format(controltest.List[v1.ResourceQuota](t, s, "", "resourcequotas", "default")[0].Status.Used)
-	}
+	used := func() string { return usedIn(t, s, "default") }
 	shows := func(want string) func() bool { return func() bool { return used() == want } }
 	s.Wait(t, "all is counted", shows("configmaps=1 count/things.x.io=1 pods=2 requests.cpu=750m"))
 	controltest.Change(t, s, newPod("a", "500m"), func(pod *v1.Pod) { pod.Status.Phase = v1.PodSucceeded })
@@ -65,11 +68,27 @@ func TestController(t *testing.T) {
 	second := thing.DeepCopy()
 	second.SetName("two")
 	s.Put(second)
-	s.Wait(t, "the second thing is counted", shows("configmaps=1 count/things.x.io=2 pods=1 requests.cpu=250m"))
+	// Admission counts a map that is about to be stored. Nobody may take that away; a quota that comes later is reckoned later.
+	controltest.Change(t, s, newQuota(""), func(one *v1.ResourceQuota) { one.Status.Used["configmaps"] = resource.MustParse("2") })
+	later := newQuota("configmaps=1")
+	later.Namespace = "other"
+	s.Put(later)
+	s.Wait(t, "the later quota is reckoned", func() bool {
+		return usedIn(t, s, "other") == "configmaps=1"
+	})
+	if got := used(); got != "configmaps=2 count/things.x.io=1 pods=1 requests.cpu=250m" {
+		t.Errorf("what admission counted became %s", got)
+	}
+	things := dynamic.NewForConfigOrDie(s.Config()).Resource(schema.GroupVersionResource{Group: "x.io", Version: "v1", Resource: "things"})
+	if err := things.Namespace("default").Delete(t.Context(), "one", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// All is counted anew, and nobody has stored the second map.
+	s.Wait(t, "the deleted thing is not counted, the second is", shows("configmaps=1 count/things.x.io=1 pods=1 requests.cpu=250m"))
 	if err := s.Client().CoreV1().ConfigMaps("default").Delete(t.Context(), "c", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	s.Wait(t, "the deleted map is not", shows("configmaps=0 count/things.x.io=2 pods=1 requests.cpu=250m"))
+	s.Wait(t, "the deleted map is not counted", shows("configmaps=0 count/things.x.io=1 pods=1 requests.cpu=250m"))
 }
 
 func TestStatusOf(t *testing.T) {

@@ -26,7 +26,7 @@ type counter struct {
 	metadata metadata.Interface
 	mapper   meta.RESTMapper
 	registry quota.Registry
-	// changed is told of each namespace in which the number of such objects has changed.
+	// changed is told of each namespace in which there are fewer such objects than before.
 	changed func(namespace string)
 
 	wg      sync.WaitGroup
@@ -85,7 +85,7 @@ func (c *counter) informer(life context.Context, resource schema.GroupResource) 
 			c.changed(object.GetNamespace())
 		}
 	}
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: wake, DeleteFunc: wake}); err != nil {
+	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: wake}); err != nil {
 		return nil, fmt.Errorf("watch %s to count them: %w", resource, err)
 	}
 	c.running[resource] = informer
