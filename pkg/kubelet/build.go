@@ -152,6 +152,7 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 		api.Usage, api.Streaming = p.resources, value(k.cfg.Kubelet.EnableDebuggingHandlers, true)
 		api.SystemLogs = value(k.cfg.Kubelet.EnableSystemLogHandler, true) && api.Streaming
 		api.PodLogs, api.RootDir, api.Configz, api.Started = k.cfg.Kubelet.PodLogsDir, k.cfg.Root, k.cfg.Kubelet, f.started
+		api.Metrics = p.newMetrics()
 		if p.server, err = server.New(api); err != nil {
 			return nil, err
 		}

@@ -206,6 +206,10 @@ func (c *cluster) checkKubeletAPI(pod *v1.Pod) {
 	if err != nil || !bytes.Contains(logs, []byte("GET /")) {
 		c.t.Errorf("logs: got %q, error %v", logs, err)
 	}
+	metrics, err := c.admin.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/" + nodeName + "/proxy/metrics").DoRaw(ctx)
+	if err != nil || !bytes.Contains(metrics, []byte("\nkubelet_running_pods 2\n")) {
+		c.t.Errorf("metrics: got %q, error %v", metrics, err)
+	}
 }
 
 // checkIdentities: a node sees what its own pods use and may touch no other node.
