@@ -73,7 +73,9 @@ type ResizeView struct {
 // View is everything from which a pod's status is computed.
 type View struct {
 	// Pod is the desired pod; its status is the newest one known to be in the API.
-	Pod        *v1.Pod
+	Pod *v1.Pod
+	// Generation is that of the spec on which the node has acted.
+	Generation int64
 	Observed   Observed
 	Containers map[string]ContainerView
 	// Ending is nil while the pod is meant to run.

@@ -15,7 +15,7 @@ import (
 func Compute(view *podstate.View) v1.PodStatus {
 	pod := view.Pod
 	s := pod.Status.DeepCopy()
-	s.ObservedGeneration = pod.Generation
+	s.ObservedGeneration = view.Generation
 	if s.StartTime == nil {
 		s.StartTime = seconds(view.Now)
 	}

@@ -31,7 +31,7 @@ func setConditions(s *v1.PodStatus, view *podstate.View) {
 
 // setCondition replaces the condition of that type. The transition time changes with the status only.
 func setCondition(s *v1.PodStatus, view *podstate.View, c v1.PodCondition) {
-	c.ObservedGeneration = view.Pod.Generation
+	c.ObservedGeneration = view.Generation
 	for i := range s.Conditions {
 		old := &s.Conditions[i]
 		if old.Type != c.Type {

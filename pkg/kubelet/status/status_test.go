@@ -102,6 +102,7 @@ func views() map[string]*podstate.View {
 func TestCompute(t *testing.T) {
 	for name, view := range views() {
 		t.Run(name, func(t *testing.T) {
+			view.Generation = view.Pod.Generation
 			view.Now, view.RuntimeName, view.HostIPs = now, "test", []string{"192.0.2.1"}
 			before := view.Pod.DeepCopy()
 			got := Compute(view)

@@ -35,6 +35,8 @@ type resizeState struct {
 	before map[string]v1.ResourceRequirements
 	// pending is why the node has not granted what the spec says.
 	pending podstate.Reason
+	// asked is the generation of the spec for which the node was asked last, answered that for which it has said what it does.
+	asked, answered int64
 	stage   stage
 	// done are the instances that were changed in this resize, faults the last failures by container.
 	done   map[string]bool
@@ -87,10 +89,21 @@ func (p *step) allocate() {
 		p.restoreGrant()
 	}
 	if sameResources(p.resize.granted, specResources(p.Pod)) {
-		p.resize.pending = podstate.Reason{}
+		p.resize.pending, p.resize.answered = podstate.Reason{}, p.Pod.Generation
 		return
 	}
-	p.due(Action{Kind: GrantResources})
+	if p.due(Action{Kind: GrantResources}) {
+		p.resize.asked = p.Pod.Generation
+	}
+}
+
+// observedGeneration is that of the spec which the status is about. A change of resources is seen only when the node has
+// answered: who waits for the generation must then find the resize under way, pending or done.
+func (s *State) observedGeneration() int64 {
+	if s.Ending == nil && s.resize.granted != nil && s.resize.answered < s.Pod.Generation {
+		return s.Pod.Status.ObservedGeneration
+	}
+	return s.Pod.Generation
 }
 
 // restoreGrant starts from the spec, or from what the API shows of a resize that was under way before this kubelet.

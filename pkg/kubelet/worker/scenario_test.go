@@ -362,6 +362,9 @@ func (s *scenario) view() string {
 	if v.Ending != nil {
 		fmt.Fprintf(&b, "ending phase=%q reason=%q finished=%v\n", v.Ending.Phase, v.Ending.Reason, v.Finished)
 	}
+	if v.Generation != v.Pod.Generation {
+		b.WriteString("the spec's generation is not observed yet\n")
+	}
 	if r := v.Resize; r != (podstate.ResizeView{}) {
 		fmt.Fprintf(&b, "resize pending=%q in progress=%v fault=%q\n", r.Pending.Reason, r.InProgress, r.InProgressError)
 	}

@@ -319,6 +319,7 @@ func allStatuses(pod *v1.Pod) func(yield func(*v1.ContainerStatus) bool) {
 
 // applyGrant takes the node's answer in. A refusal is asked again later: other pods end.
 func (s *State) applyGrant(r Result, now time.Time) {
+	s.resize.answered = s.resize.asked
 	if r.Granted != nil {
 		s.resize.grant(r.Granted)
 		return

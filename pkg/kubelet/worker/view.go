@@ -20,7 +20,7 @@ func (s *State) View(now time.Time) *podstate.View {
 		}
 	}
 	v := &podstate.View{
-		Pod: s.Pod, Observed: observed, Containers: map[string]podstate.ContainerView{},
+		Pod: s.Pod, Generation: s.observedGeneration(), Observed: observed, Containers: map[string]podstate.ContainerView{},
 		Ending: s.Ending, Finished: s.stopped(),
 		HostIPs: s.settings.HostIPs, RuntimeName: s.settings.RuntimeName, Now: now,
 	}

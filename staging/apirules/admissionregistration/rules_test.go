@@ -64,6 +64,7 @@ func TestWebhooks(t *testing.T) {
 		{Name: "service", Change: hook(func(w *admissionv1.MutatingWebhook) {
 			w.ClientConfig.Service = &admissionv1.ServiceReference{Path: ptr.To("/a//b"), Port: ptr.To[int32](0)}
 		}), Want: []string{required(p + "clientConfig.service.name"), required(p + "clientConfig.service.namespace"), invalid(p + "clientConfig.service.path"), invalid(p + "clientConfig.service.port")}},
+		{Name: "path of the root", Change: hook(func(w *admissionv1.MutatingWebhook) { w.ClientConfig.Service.Path = ptr.To("") })},
 		{Name: "rule", Change: hook(func(w *admissionv1.MutatingWebhook) {
 			w.Rules[0] = admissionv1.RuleWithOperations{Operations: []admissionv1.OperationType{"*", "x"}, Rule: admissionv1.Rule{APIGroups: []string{"*", "a"}, APIVersions: []string{""}, Resources: []string{"pods/*", "pods/log"}, Scope: ptr.To(admissionv1.ScopeType("x"))}}
 		}), Want: []string{invalid(p + "rules[0].apiGroups"), required(p + "rules[0].apiVersions[0]"), invalid(p + "rules[0].operations"), notSupported(p + "rules[0].operations[1]"), invalid(p + "rules[0].resources[1]"), notSupported(p + "rules[0].scope")}},

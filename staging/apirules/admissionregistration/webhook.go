@@ -173,7 +173,7 @@ func clientConfig(c *admissionv1.WebhookClientConfig, p *field.Path) field.Error
 	if port := ptr.Deref(s.Port, defaultWebhookPort); len(validation.IsValidPortNum(int(port))) > 0 {
 		errs = append(errs, field.Invalid(sp.Child("port"), port, "port is not valid: "+strings.Join(validation.IsValidPortNum(int(port)), ",")))
 	}
-	if s.Path != nil {
+	if s.Path != nil && *s.Path != "" { // empty means the root, as it always has
 		errs = append(errs, servicePath(*s.Path, sp.Child("path"))...)
 	}
 	return errs
