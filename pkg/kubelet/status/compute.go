@@ -38,6 +38,9 @@ func Compute(view *podstate.View) v1.PodStatus {
 		c := v1.Container(pod.Spec.EphemeralContainers[i].EphemeralContainerCommon)
 		s.EphemeralContainerStatuses = append(s.EphemeralContainerStatuses, ephemeralStatus(view, &c))
 	}
+	if view.Finished {
+		finish(pod, s)
+	}
 	s.Phase = phase(view, s)
 	if e := view.Ending; e != nil && e.Reason != "" {
 		s.Reason, s.Message = e.Reason, e.Message

@@ -74,7 +74,17 @@ func initialized(pod *v1.Pod, s *v1.PodStatus) v1.PodCondition {
 		c.Reason = "PodCompleted"
 		return c
 	}
-	var incomplete []string
+	left := incomplete(pod, s)
+	if len(left) == 0 || anyRan(s.ContainerStatuses) {
+		return c
+	}
+	c.Status, c.Reason = v1.ConditionFalse, "ContainersNotInitialized"
+	c.Message = fmt.Sprintf("containers with incomplete status: %s", names(left))
+	return c
+}
+
+// incomplete names the init containers that have not succeeded and the sidecars that have not started.
+func incomplete(pod *v1.Pod, s *v1.PodStatus) (left []string) {
 	for i := range s.InitContainerStatuses {
 		cs := &s.InitContainerStatuses[i]
 		done := cs.Ready
@@ -82,15 +92,10 @@ func initialized(pod *v1.Pod, s *v1.PodStatus) v1.PodCondition {
 			done = cs.Started != nil && *cs.Started
 		}
 		if !done {
-			incomplete = append(incomplete, cs.Name)
+			left = append(left, cs.Name)
 		}
 	}
-	if len(incomplete) == 0 || anyRan(s.ContainerStatuses) {
-		return c
-	}
-	c.Status, c.Reason = v1.ConditionFalse, "ContainersNotInitialized"
-	c.Message = fmt.Sprintf("containers with incomplete status: %s", names(incomplete))
-	return c
+	return left
 }
 
 func anyRan(list []v1.ContainerStatus) bool {

@@ -33,9 +33,6 @@ func containerStatus(view *podstate.View, c *v1.Container, olds []v1.ContainerSt
 	} else {
 		fromOld(&cs, view, old, waiting)
 	}
-	if view.Finished && cs.State.Terminated == nil {
-		finish(&cs, once)
-	}
 	running := cs.State.Running != nil
 	started := running && knows.Started
 	cs.Started = &started
@@ -121,15 +118,23 @@ func fromOld(cs *v1.ContainerStatus, view *podstate.View, old *v1.ContainerStatu
 	}
 }
 
-// finish gives a container that never ran, or whose end nobody saw, an end: a finished pod has no waiting containers.
-func finish(cs *v1.ContainerStatus, once bool) {
-	if once && cs.State.Waiting != nil && cs.ContainerID == "" {
-		return
+// finish gives containers of a finished pod whose end nobody saw an end. In a pod that never got past its init containers
+// those that were not started stay as they are.
+func finish(pod *v1.Pod, s *v1.PodStatus) {
+	initializing := len(incomplete(pod, s)) > 0 && !anyRan(s.ContainerStatuses)
+	for _, list := range [][]v1.ContainerStatus{s.InitContainerStatuses, s.ContainerStatuses} {
+		for i := range list {
+			cs := &list[i]
+			if cs.State.Terminated != nil || initializing && cs.ContainerID == "" {
+				continue
+			}
+			cs.State = v1.ContainerState{Terminated: &v1.ContainerStateTerminated{
+				ExitCode: lostExitCode, Reason: reasonUnknown, ContainerID: cs.ContainerID,
+				Message: "The container could not be located when the pod was terminated",
+			}}
+			cs.Started, cs.Ready = new(bool), false
+		}
 	}
-	cs.State = v1.ContainerState{Terminated: &v1.ContainerStateTerminated{
-		ExitCode: lostExitCode, Reason: reasonUnknown, ContainerID: cs.ContainerID,
-		Message: "The container could not be located when the pod was terminated",
-	}}
 }
 
 // ephemeralStatus: ephemeral containers are never restarted and have neither probes nor resources.

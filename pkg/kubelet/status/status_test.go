@@ -81,6 +81,11 @@ func views() map[string]*podstate.View {
 	all["init"] = &podstate.View{Pod: initial, Observed: podstate.Observed{Sandboxes: up(), Containers: []podstate.Container{running("side", "2", 0), exited("i", "1", 0, 0)}},
 		Containers: map[string]podstate.ContainerView{"side": {}}}
 
+	unstarted := pod("a")
+	unstarted.Spec.InitContainers = []v1.Container{{Name: "i", Image: "i"}, {Name: "never", Image: "i"}}
+	all["init_failed"] = &podstate.View{Pod: unstarted, Observed: podstate.Observed{Containers: []podstate.Container{exited("i", "1", 0, 1)}},
+		Ending: &podstate.Ending{Phase: v1.PodFailed}, Finished: true}
+
 	gated := pod("a")
 	gated.Spec.ReadinessGates = []v1.PodReadinessGate{{ConditionType: "example.org/set"}, {ConditionType: "example.org/none"}}
 	gated.Status.Conditions = []v1.PodCondition{{Type: "example.org/set", Status: v1.ConditionTrue}}
