@@ -20,8 +20,8 @@ func mutatingPolicy() apidef.Definition {
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.MutatingAdmissionPolicyList{} },
 		Default:           rules.SetMutatingAdmissionPolicyDefaults,
-		Validate:          rules.ValidateMutatingAdmissionPolicy,
-		ValidateUpdate:    rules.ValidateMutatingAdmissionPolicyUpdate,
+		Validate:          compiled().ValidateMutatingAdmissionPolicy,
+		ValidateUpdate:    compiled().ValidateMutatingAdmissionPolicyUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(p object) *admissionregistrationv1.MutatingAdmissionPolicySpec { return &p.Spec }),
 		Columns: []apidef.Column[object]{

@@ -20,8 +20,8 @@ func mutatingWebhooks() apidef.Definition {
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.MutatingWebhookConfigurationList{} },
 		Default:           rules.SetMutatingWebhookConfigurationDefaults,
-		Validate:          rules.ValidateMutatingWebhookConfiguration,
-		ValidateUpdate:    rules.ValidateMutatingWebhookConfigurationUpdate,
+		Validate:          compiled().ValidateMutatingWebhookConfiguration,
+		ValidateUpdate:    compiled().ValidateMutatingWebhookConfigurationUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(c object) *[]admissionregistrationv1.MutatingWebhook { return &c.Webhooks }),
 		Columns: []apidef.Column[object]{

@@ -20,8 +20,8 @@ func validatingWebhooks() apidef.Definition {
 		},
 		NewList:           func() runtime.Object { return &admissionregistrationv1.ValidatingWebhookConfigurationList{} },
 		Default:           rules.SetValidatingWebhookConfigurationDefaults,
-		Validate:          rules.ValidateValidatingWebhookConfiguration,
-		ValidateUpdate:    rules.ValidateValidatingWebhookConfigurationUpdate,
+		Validate:          compiled().ValidateValidatingWebhookConfiguration,
+		ValidateUpdate:    compiled().ValidateValidatingWebhookConfigurationUpdate,
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(c object) *[]admissionregistrationv1.ValidatingWebhook { return &c.Webhooks }),
 		Columns: []apidef.Column[object]{

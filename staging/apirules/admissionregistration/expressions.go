@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -27,11 +28,37 @@ const (
 	JSONPatch
 )
 
+// Expression is one to compile.
+type Expression struct {
+	Use  Use
+	Name string // of a Variable
+	Text string
+	// Params: it sees parameters. Mutating: it is part of a mutating policy.
+	Params, Mutating bool
+}
+
+// Compiler gets the expressions of one object in their order, as they see the variables before them, and returns what is
+// wrong with each.
+type Compiler func(Expression) error
+
 // Rules are the rules of the group with a compiler of expressions, which a server has and this module has not. The
 // functions of the package are those of Rules without one: expressions only have to be there.
 type Rules struct {
-	// Compile returns what is wrong with an expression; params tells whether it sees parameters. Nil takes all.
-	Compile func(use Use, expression string, params bool) error
+	// NewCompiler makes the compiler of an object that has expressions. Nil takes all.
+	NewCompiler func() Compiler
+
+	compile  Compiler // of the present object
+	mutating bool
+}
+
+// begin takes up an object.
+func (r Rules) begin(mutating bool) Rules {
+	r.mutating = mutating
+	if r.NewCompiler != nil {
+		compiler := sync.OnceValue(r.NewCompiler) // dear, and most objects have no expressions
+		r.compile = func(e Expression) error { return compiler()(e) }
+	}
+	return r
 }
 
 // Limits of conditions and annotations.
@@ -41,16 +68,17 @@ const (
 	maxAuditExpression  = 5 * 1024
 )
 
-// expression wants something that compiles; what is stored already is not compiled again.
-func (r Rules) expression(use Use, text string, params bool, stored sets.Set[string], p *field.Path) field.ErrorList {
-	if strings.TrimSpace(text) == "" {
+// expression wants something that compiles; what is stored already may stay as it is.
+func (r Rules) expression(e Expression, stored sets.Set[string], p *field.Path) field.ErrorList {
+	if strings.TrimSpace(e.Text) == "" {
 		return field.ErrorList{field.Required(p, "")}
 	}
-	if r.Compile == nil || stored.Has(text) {
+	if r.compile == nil {
 		return nil
 	}
-	if err := r.Compile(use, text, params); err != nil {
-		return field.ErrorList{field.Invalid(p, text, err.Error())}
+	e.Mutating = r.mutating
+	if err := r.compile(e); err != nil && !stored.Has(e.Text) {
+		return field.ErrorList{field.Invalid(p, e.Text, err.Error())}
 	}
 	return nil
 }
@@ -63,7 +91,7 @@ func (r Rules) matchConditions(list []admissionv1.MatchCondition, params bool, s
 	names := sets.New[string]()
 	for i, c := range list {
 		cp := p.Index(i)
-		errs = append(errs, r.expression(MatchCondition, c.Expression, params, stored, cp.Child("expression"))...)
+		errs = append(errs, r.expression(Expression{Use: MatchCondition, Text: c.Expression, Params: params}, stored, cp.Child("expression"))...)
 		if c.Name == "" {
 			errs = append(errs, field.Required(cp.Child("name"), ""))
 			continue
@@ -93,7 +121,7 @@ func (r Rules) variables(list []admissionv1.Variable, params bool, stored sets.S
 			errs = append(errs, field.Duplicate(vp.Child("name"), v.Name))
 		}
 		names.Insert(v.Name)
-		errs = append(errs, r.expression(Variable, v.Expression, params, stored, vp.Child("expression"))...)
+		errs = append(errs, r.expression(Expression{Use: Variable, Name: v.Name, Text: v.Expression, Params: params}, stored, vp.Child("expression"))...)
 	}
 	return errs
 }
@@ -117,7 +145,7 @@ func (r Rules) auditAnnotations(policy string, list []admissionv1.AuditAnnotatio
 		case len(a.ValueExpression) > maxAuditExpression:
 			errs = append(errs, field.Required(ap.Child("valueExpression"), fmt.Sprintf("must not exceed %d bytes in length", maxAuditExpression)))
 		default:
-			errs = append(errs, r.expression(AuditAnnotation, a.ValueExpression, params, stored, ap.Child("valueExpression"))...)
+			errs = append(errs, r.expression(Expression{Use: AuditAnnotation, Text: a.ValueExpression, Params: params}, stored, ap.Child("valueExpression"))...)
 		}
 		if keys.Has(a.Key) {
 			errs = append(errs, field.Duplicate(ap.Child("key"), a.Key))

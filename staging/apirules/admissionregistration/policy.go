@@ -61,6 +61,7 @@ func ValidateValidatingAdmissionPolicyStatusUpdate(newP, old *admissionv1.Valida
 }
 
 func (r Rules) validatingSpec(name string, s, old *admissionv1.ValidatingAdmissionPolicySpec) field.ErrorList {
+	r = r.begin(false)
 	p, stored := field.NewPath("spec"), sets.New[string]()
 	if old != nil {
 		conditionExpressions(stored, old.MatchConditions)
@@ -155,12 +156,12 @@ func (r Rules) validation(v *admissionv1.Validation, params bool, stored sets.Se
 	if expression == "" {
 		errs = append(errs, field.Required(p.Child("expression"), "expression is not specified"))
 	} else {
-		errs = append(errs, r.expression(Validation, v.Expression, params, stored, p.Child("expression"))...)
+		errs = append(errs, r.expression(Expression{Use: Validation, Text: v.Expression, Params: params}, stored, p.Child("expression"))...)
 	}
 	if me := strings.TrimSpace(v.MessageExpression); v.MessageExpression != "" && me == "" {
 		errs = append(errs, field.Invalid(p.Child("messageExpression"), v.MessageExpression, "must be non-empty if specified"))
 	} else if me != "" {
-		errs = append(errs, r.expression(MessageExpression, v.MessageExpression, params, stored, p.Child("messageExpression"))...)
+		errs = append(errs, r.expression(Expression{Use: MessageExpression, Text: v.MessageExpression, Params: params}, stored, p.Child("messageExpression"))...)
 	}
 	switch {
 	case v.Message != "" && message == "":
@@ -190,6 +191,7 @@ func (r Rules) ValidateMutatingAdmissionPolicyUpdate(newP, old *admissionv1.Muta
 }
 
 func (r Rules) mutatingSpec(s, old *admissionv1.MutatingAdmissionPolicySpec) field.ErrorList {
+	r = r.begin(true)
 	p, stored := field.NewPath("spec"), sets.New[string]()
 	var oldMatch *admissionv1.MatchResources
 	if old != nil {
@@ -219,7 +221,7 @@ func (r Rules) mutation(m *admissionv1.Mutation, params bool, p *field.Path) fie
 		if m.ApplyConfiguration == nil {
 			errs = append(errs, field.Required(p.Child("applyConfiguration"), "must be specified when patchType is ApplyConfiguration"))
 		} else {
-			errs = append(errs, r.expression(ApplyConfiguration, m.ApplyConfiguration.Expression, params, none, p.Child("applyConfiguration", "expression"))...)
+			errs = append(errs, r.expression(Expression{Use: ApplyConfiguration, Text: m.ApplyConfiguration.Expression, Params: params}, none, p.Child("applyConfiguration", "expression"))...)
 		}
 		if m.JSONPatch != nil {
 			errs = append(errs, field.Invalid(p.Child("jsonPatch"), "{}", "must not be specified when patchType is ApplyConfiguration"))
@@ -228,7 +230,7 @@ func (r Rules) mutation(m *admissionv1.Mutation, params bool, p *field.Path) fie
 		if m.JSONPatch == nil {
 			errs = append(errs, field.Required(p.Child("jsonPatch"), "must be specified when patchType is JSONPatch"))
 		} else {
-			errs = append(errs, r.expression(JSONPatch, m.JSONPatch.Expression, params, none, p.Child("jsonPatch", "expression"))...)
+			errs = append(errs, r.expression(Expression{Use: JSONPatch, Text: m.JSONPatch.Expression, Params: params}, none, p.Child("jsonPatch", "expression"))...)
 		}
 		if m.ApplyConfiguration != nil {
 			errs = append(errs, field.Invalid(p.Child("applyConfiguration"), "{}", "must not be specified when patchType is JSONPatch"))

@@ -76,14 +76,16 @@ func TestWebhooks(t *testing.T) {
 }
 
 func TestExpressionsAreCompiled(t *testing.T) {
-	rules := Rules{Compile: func(use Use, text string, params bool) error {
-		if use != MatchCondition || params {
-			t.Errorf("use %d, params %t", use, params)
+	rules := Rules{NewCompiler: func() Compiler {
+		return func(e Expression) error {
+			if e.Use != MatchCondition || e.Params || e.Mutating {
+				t.Errorf("compiled as %+v", e)
+			}
+			if e.Text == "bad" {
+				return errors.New("compilation failed")
+			}
+			return nil
 		}
-		if text == "bad" {
-			return errors.New("compilation failed")
-		}
-		return nil
 	}}
 	c := validWebhooks()
 	c.Webhooks[0].MatchConditions = []admissionv1.MatchCondition{{Name: "a", Expression: "bad"}, {Name: "b", Expression: "good"}}

@@ -84,6 +84,7 @@ func (r Rules) ValidateMutatingWebhookConfigurationUpdate(newC, old *admissionv1
 }
 
 func (r Rules) webhooks(list, old []webhook) field.ErrorList {
+	r = r.begin(false)
 	stored, tolerate, oldVersions := sets.New[string](), false, false
 	for i := range old {
 		conditionExpressions(stored, old[i].MatchConditions)
