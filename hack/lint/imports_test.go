@@ -65,6 +65,7 @@ var layers = map[string][]string{
 	"cmd/kubelet":                 {"pkg/kubelet", "pkg/component"},
 	"cmd/proa":                    {"pkg/cluster", "pkg/component"},
 	"cmd/pause":                   {},
+	"cmd/node-init":               {"pkg/cluster/machine/first"},
 	"hack":                        {"pkg", "manifests", "staging"},
 
 	"test/make":        {},

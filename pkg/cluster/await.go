@@ -43,13 +43,18 @@ func await[P any](ctx context.Context, informer cache.SharedIndexInformer, wante
 	}
 }
 
-// awaitNode returns when pods can run on this node. That they could in a former life of the cluster does not count: the
-// kubelet must have renewed its lease.
+// awaitNode returns when pods can run on the first node.
 func (p *parts) awaitNode(ctx context.Context, _ *steps.Task) error {
-	name, began := p.env.Config.NodeName, p.env.Timeline.Began()
+	overview := p.overview
+	p.env.overview.Store(&overview)
+	return p.awaitReady(ctx, p.env.Config.NodeName, p.env.Timeline.Began())
+}
+
+// awaitReady returns when pods can run on a node. That they could before it began this life does not count: the kubelet must
+// have renewed its lease.
+func (p *parts) awaitReady(ctx context.Context, name string, began time.Time) error {
 	node, lease := p.informers.Core().V1().Nodes().Informer(), p.informers.Coordination().V1().Leases().Informer()
-	p.informers.StartWithContext(p.informing)
-	p.env.Overview(p.overview)
+	p.startInformers()
 	err := await(ctx, lease, func(l *coordinationv1.Lease) bool {
 		return l.Namespace == corev1.NamespaceNodeLease && l.Name == name && l.Spec.RenewTime != nil && l.Spec.RenewTime.After(began)
 	})
@@ -57,6 +62,16 @@ func (p *parts) awaitNode(ctx context.Context, _ *steps.Task) error {
 		return err
 	}
 	return await(ctx, node, func(n *corev1.Node) bool { return n.Name == name && nodes.IsReady(n) })
+}
+
+// awaitFirst returns when the node is ready, or has failed to become so: the cluster is good without it.
+func (m *member) awaitFirst(ctx context.Context, _ *steps.Task) error {
+	err := m.awaitReady(ctx)
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	m.fleet.parts.env.Timeline.Note("Warning: " + err.Error())
+	return nil
 }
 
 // startDNS applies the cluster DNS and returns when it answers.
@@ -75,7 +90,7 @@ func (p *parts) startDNS(ctx context.Context, _ *steps.Task) error {
 		return err
 	}
 	informer := p.informers.Discovery().V1().EndpointSlices().Informer()
-	p.informers.StartWithContext(p.informing)
+	p.startInformers()
 	if err := await(ctx, informer, servesDNS); err != nil {
 		return err
 	}

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"time"
-
-	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
 	"github.com/proa-sh/proa/pkg/cluster/ledger"
+	"github.com/proa-sh/proa/pkg/cluster/node"
+	"github.com/proa-sh/proa/pkg/cluster/service"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
 )
 
@@ -41,7 +40,8 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 	for _, warning := range warnings {
 		timeline.Note("Warning: " + warning)
 	}
-	env := &Environment{Config: cfg, Timeline: timeline}
+	env := &Environment{Config: cfg}
+	env.Service = &service.Service{Socket: cfg.ControlSocket(), StacksFile: cfg.Node().StacksFile(), Timeline: timeline, Describe: env.describe}
 	unlock, err := lock(cfg)
 	if err != nil {
 		return err
@@ -51,11 +51,15 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 		return err
 	}
 	defer env.Ledger.Close()
+	env.Node = &node.Node{Config: cfg.Node(), Ledger: env.Ledger, Service: env.Service}
 	fresh := len(env.Ledger.Standing()) == 0
 	if err := env.makeDirs(); err != nil {
 		return err
 	}
-	started, err := env.run(ctx, parts)
+	if env.records, err = cfg.ensureRecords(); err != nil {
+		return err
+	}
+	started, err := env.Run(ctx, append(env.baseSteps(), parts(env)...))
 	if started || !fresh {
 		return err
 	}
@@ -63,60 +67,6 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
 	return errors.Join(err, env.Ledger.Undo(ctx))
-}
-
-// run serves the control socket and runs the steps. It says whether all of them started.
-func (e *Environment) run(ctx context.Context, parts func(*Environment) []steps.Step) (bool, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	server := &control.Server{Timeline: e.Timeline, Status: e.status, Stop: func(pods bool) {
-		if pods {
-			e.stopPods.Store(true)
-		}
-		stop()
-	}}
-	socketCtx, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
-	served := make(chan error, 1)
-	go func() {
-		served <- server.Serve(socketCtx, e.Config.ControlSocket())
-		stop() // a cluster that cannot be asked must not run
-	}()
-	noteStopping := context.AfterFunc(ctx, func() { e.Timeline.Enter(control.Stopping, nil) })
-	defer noteStopping()
-	started := false
-	err := steps.Run(ctx, append(e.baseSteps(), parts(e)...), steps.Hooks{
-		Context: func(ctx context.Context, step string) context.Context {
-			return klog.NewContext(ctx, klog.FromContext(ctx).WithName(step))
-		},
-		Event: func(event steps.Event) {
-			klog.FromContext(ctx).V(2).Info("Step", "step", event.Step, "state", event.State, "took", event.Took)
-			e.Timeline.Event(event)
-			if event.State == steps.Left {
-				e.noteStacks(event.Step)
-			}
-		},
-		Started: func() {
-			started = true
-			e.Timeline.Enter(control.Running, nil)
-		},
-	})
-	// Before the socket closes, so that followers see it.
-	e.Timeline.Enter(control.Stopped, err)
-	closeSocket()
-	return started, errors.Join(err, <-served)
-}
-
-// noteStacks writes down what every goroutine does, for whoever wants to know why a step did not stop.
-func (e *Environment) noteStacks(step string) {
-	file, err := os.Create(e.Config.StacksFile())
-	if err == nil {
-		err = errors.Join(pprof.Lookup("goroutine").WriteTo(file, 1), file.Close())
-	}
-	if err != nil {
-		e.Timeline.Note(fmt.Sprintf("What %s still does could not be written down: %v", step, err))
-		return
-	}
-	e.Timeline.Note(fmt.Sprintf("What %s still does is in %s", step, file.Name()))
 }
 
 // TakeDown reverts every change to the host. The cluster must not be running. It may be repeated.
@@ -133,7 +83,7 @@ func TakeDown(ctx context.Context, cfg Config) error {
 }
 
 // undoWithin bounds how long all changes together may take to be reverted; see also the bounds in package ledger.
-const undoWithin = 15 * time.Second
+const undoWithin = 30 * time.Second
 
 func undo(ctx context.Context, cfg Config) error {
 	l, err := ledger.Open(cfg.LedgerFile())

@@ -2,12 +2,10 @@ package cluster
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -17,45 +15,41 @@ import (
 
 	"github.com/proa-sh/proa/pkg/apiserver"
 	"github.com/proa-sh/proa/pkg/cluster/controlplane"
+	"github.com/proa-sh/proa/pkg/cluster/node"
 	"github.com/proa-sh/proa/pkg/cluster/pki"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
 	"github.com/proa-sh/proa/pkg/controllermanager"
 	"github.com/proa-sh/proa/pkg/controllers"
-	"github.com/proa-sh/proa/pkg/kubelet"
-	kubeletoptions "github.com/proa-sh/proa/pkg/kubelet/options"
-	"github.com/proa-sh/proa/pkg/kubelet/resources"
-	"github.com/proa-sh/proa/pkg/kubelet/server"
-	"github.com/proa-sh/proa/pkg/network"
-	"github.com/proa-sh/proa/pkg/proxy"
-	"github.com/proa-sh/proa/pkg/proxy/nftables"
 	"github.com/proa-sh/proa/pkg/scheduler"
 )
 
-// The steps of Kubernetes itself.
+// The steps of Kubernetes itself, beside those of a node.
 const (
 	StepAPIServer   = "api-server"
 	StepControllers = "controllers"
 	StepScheduler   = "scheduler"
-	StepProxy       = "service-proxy"
-	StepNetwork     = "pod-network"
-	StepKubelet     = "kubelet"
 	StepNode        = "node"
+	StepNodes       = "nodes"
 	StepDNS         = "cluster-dns"
 )
 
-// Components lists the parts of Kubernetes that run in this process, each after the steps it needs.
+// Components lists the parts of Kubernetes, each after the steps it needs.
 func Components(e *Environment) []steps.Step {
 	c := &parts{env: e}
-	return []steps.Step{
+	c.fleet = newFleet(c, e.records)
+	e.Nodes = c.fleet
+	list := []steps.Step{
 		{Name: StepAPIServer, After: []string{StepCertificates, StepEtcdSocket}, Start: c.startAPIServer},
 		{Name: StepControllers, After: []string{StepAPIServer}, Start: c.startControllers},
 		{Name: StepScheduler, After: []string{StepAPIServer}, Start: c.startScheduler},
-		{Name: StepProxy, After: []string{StepAPIServer}, Start: c.startProxy},
-		{Name: StepNetwork, After: []string{StepAPIServer}, Start: c.startNetwork},
-		{Name: StepKubelet, After: []string{StepAPIServer, StepContainerd}, Start: c.startKubelet},
-		{Name: StepNode, After: []string{StepKubelet, StepNetwork, StepControllers, StepPauseImage}, Start: c.awaitNode},
-		{Name: StepDNS, After: []string{StepNode, StepDNSImage, StepScheduler, StepProxy}, Start: c.startDNS},
+		{Name: StepNode, After: []string{node.StepKubelet, node.StepNetwork, StepControllers, node.StepPauseImage}, Start: c.awaitNode},
+		{Name: StepNodes, After: []string{StepCertificates}, Start: c.fleet.start, Stop: c.fleet.stop, StopWithin: shutDownWithin + steps.DefaultStop},
+		{Name: StepDNS, After: []string{StepNode, node.StepDNSImage, StepScheduler, node.StepProxy}, Start: c.startDNS},
 	}
+	for _, m := range c.fleet.all() {
+		list = append(list, steps.Step{Name: m.step(), After: []string{StepNodes, StepControllers}, Start: m.awaitFirst})
+	}
+	return append(list, e.Node.Components(StepAPIServer)...)
 }
 
 // parts are what the components share.
@@ -65,6 +59,8 @@ type parts struct {
 	informers informers.SharedInformerFactory
 	// informing is the life of the informers, which is the API server's: it outlives those who use them.
 	informing context.Context
+	// fleet are the further nodes.
+	fleet *fleet
 }
 
 // startAPIServer serves the API and returns when everything that a cluster starts with exists.
@@ -87,8 +83,28 @@ func (p *parts) startAPIServer(ctx context.Context, task *steps.Task) error {
 	p.env.Check(StepAPIServer, func(ctx context.Context) error {
 		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
 	})
+	if err := p.nodeAPI(); err != nil {
+		return err
+	}
 	return p.server.WaitReady(ctx)
 }
+
+// nodeAPI lets the parts of the first node use the server in this process. Clients of its kubelet are known to the server, so
+// nobody has to be asked over the network.
+func (p *parts) nodeAPI() error {
+	client, err := p.client("system:node:"+p.env.Config.NodeName, user.NodesGroup)
+	if err != nil {
+		return err
+	}
+	p.env.Node.API = &node.API{
+		Client: client, Informers: p.informers, Start: p.startInformers,
+		Authenticator: p.server.Authenticator(), Authorizer: p.server.Authorizer(),
+	}
+	return nil
+}
+
+// startInformers runs those that were asked for.
+func (p *parts) startInformers() { p.informers.StartWithContext(p.informing) }
 
 // client returns a client of a component in this process.
 func (p *parts) client(name string, groups ...string) (kubernetes.Interface, error) {
@@ -108,7 +124,7 @@ type component interface {
 
 // run starts the informers that a component has asked for, and then the component.
 func (p *parts) run(task *steps.Task, step string, c component) {
-	p.informers.StartWithContext(p.informing)
+	p.startInformers()
 	p.env.Check(step, func(context.Context) error { return c.Healthy() })
 	task.Go(c.Run)
 }
@@ -167,97 +183,4 @@ func (p *parts) startScheduler(ctx context.Context, task *steps.Task) error {
 	}
 	p.run(task, StepScheduler, s)
 	return nil
-}
-
-func (p *parts) startProxy(ctx context.Context, task *steps.Task) error {
-	c := p.env.Config
-	for _, family := range []string{"ip", "ip6"} {
-		if err := p.env.Ledger.NftTable(family, nftables.TableName); err != nil {
-			return err
-		}
-	}
-	made, err := proxy.New(proxy.Config{Informers: p.informers, NodeName: c.NodeName, NodeIPs: []netip.Addr{c.NodeIP},
-		DetectLocalMode: proxy.LocalModeClusterCIDR, ClusterCIDRs: []netip.Prefix{c.PodCIDR}, HealthzBindAddress: net.JoinHostPort("0.0.0.0", strconv.Itoa(c.ProxyHealthPort))})
-	if err != nil {
-		return err
-	}
-	p.run(task, StepProxy, made)
-	return nil
-}
-
-func (p *parts) startNetwork(ctx context.Context, task *steps.Task) error {
-	c := p.env.Config
-	n, err := network.New(network.Config{Informers: p.informers, NodeName: c.NodeName, Ledger: p.env.Ledger, ConfDir: c.CNIConfDir(), IPAMDir: c.CNIDataDir(),
-		BridgeName: c.bridge(), ClusterCIDRs: []netip.Prefix{c.PodCIDR}})
-	if err != nil {
-		return err
-	}
-	p.run(task, StepNetwork, n)
-	return nil
-}
-
-func (p *parts) startKubelet(ctx context.Context, task *steps.Task) error {
-	c := p.env.Config
-	client, err := p.client("system:node:"+c.NodeName, user.NodesGroup)
-	if err != nil {
-		return err
-	}
-	configuration := kubeletoptions.Default()
-	configuration.Port = int32(c.KubeletPort)
-	configuration.ContainerRuntimeEndpoint = p.env.Containerd.Config().Endpoint()
-	configuration.ClusterDNS = []string{c.DNSServiceIP().String()}
-	configuration.ClusterDomain = c.DNSDomain
-	configuration.PodLogsDir = c.PodLogsDir()
-	configuration.CgroupRoot = c.CgroupRoot()
-	// Version 1 is what many machines still have, and all that the kubelet needs of it works.
-	configuration.FailCgroupV1 = new(bool)
-	if err := makeCgroupRoot(c.CgroupRoot()); err != nil {
-		return err
-	}
-	api, err := p.kubeletAPI(int(configuration.Port))
-	if err != nil {
-		return err
-	}
-	k, err := kubelet.New(kubelet.Config{
-		NodeName: c.NodeName, Client: client, Informers: p.informers, Kubelet: configuration, Root: c.KubeletDir(),
-		NodeIPs: []net.IP{c.NodeIP.AsSlice()}, API: api,
-	})
-	if err != nil {
-		return err
-	}
-	p.run(task, StepKubelet, k)
-	return nil
-}
-
-// makeCgroupRoot makes the cgroup of a cluster that is not the only one on the machine; the ledger knows of it.
-func makeCgroupRoot(path string) error {
-	if path == "/" {
-		return nil
-	}
-	cgroups, err := resources.Detect()
-	if err != nil {
-		return err
-	}
-	return resources.MakeRoot(cgroups, path)
-}
-
-// kubeletAPI listens for the kubelet. Clients are known to the API server in this process, so nobody has to be asked over
-// the network.
-func (p *parts) kubeletAPI(port int) (*server.Config, error) {
-	certificate, err := tls.LoadX509KeyPair(p.env.PKI.Cert(pki.KubeletServer), p.env.PKI.Key(pki.KubeletServer))
-	if err != nil {
-		return nil, fmt.Errorf("read kubelet's serving certificate: %w", err)
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(port)))
-	if err != nil {
-		return nil, fmt.Errorf("serve kubelet API: %w", err)
-	}
-	return &server.Config{
-		Listener: listener,
-		// Certificates are verified by the authenticator.
-		TLS:           &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
-		Authenticator: p.server.Authenticator(),
-		Authorizer:    p.server.Authorizer(),
-		Streaming:     true,
-	}, nil
 }

@@ -46,6 +46,12 @@ type Config struct {
 	// PodCIDR and ServiceCIDR are the networks of pods and Services; DNSDomain is the cluster's domain.
 	PodCIDR, ServiceCIDR netip.Prefix
 	DNSDomain            string
+	// NodeCIDR is the network between this machine and further nodes on it.
+	NodeCIDR netip.Prefix
+	// Nodes is how many nodes there are to be at least, with this machine. Those that are in the data directory count.
+	Nodes int
+	// Verbosity is how much the agents of further nodes log.
+	Verbosity int
 	// MergeKubeconfig puts the cluster into the user's kubeconfig too.
 	MergeKubeconfig bool
 	// Version is this program's.
@@ -59,7 +65,7 @@ func DefaultConfig() (Config, error) {
 		Name: DefaultName, DataDir: DefaultDataDir, RunDir: DefaultRunDir,
 		APIPort: DefaultAPIPort, KubeletPort: DefaultKubeletPort, ProxyHealthPort: DefaultProxyHealthPort,
 		PodCIDR: netip.MustParsePrefix("10.244.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"),
-		DNSDomain: "cluster.local", MergeKubeconfig: true, Version: preflight.Version{Major: 1, Minor: 36},
+		NodeCIDR: netip.MustParsePrefix("10.243.0.0/24"), DNSDomain: "cluster.local", MergeKubeconfig: true, Version: preflight.Version{Major: 1, Minor: 36},
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -115,10 +121,26 @@ func (c Config) Validate() error {
 	if !c.NodeIP.IsValid() {
 		faults = append(faults, errors.New("node address must be given"))
 	}
-	if c.PodCIDR.Overlaps(c.ServiceCIDR) {
-		faults = append(faults, fmt.Errorf("pod network %v and service network %v must not overlap", c.PodCIDR, c.ServiceCIDR))
+	return errors.Join(append(faults, c.validateNetworks()...)...)
+}
+
+func (c Config) validateNetworks() []error {
+	var faults []error
+	networks := []struct {
+		name   string
+		prefix netip.Prefix
+	}{{"pod", c.PodCIDR}, {"service", c.ServiceCIDR}, {"node", c.NodeCIDR}}
+	for i, a := range networks {
+		for _, b := range networks[i+1:] {
+			if a.prefix.Overlaps(b.prefix) {
+				faults = append(faults, fmt.Errorf("%s network %v and %s network %v must not overlap", a.name, a.prefix, b.name, b.prefix))
+			}
+		}
 	}
-	return errors.Join(faults...)
+	if !c.NodeCIDR.Addr().Is4() || c.NodeCIDR.Bits() > 29 || c.NodeCIDR.Bits() < 16 {
+		faults = append(faults, fmt.Errorf("node network %v must be of IPv4 and have from 16 to 29 bits", c.NodeCIDR))
+	}
+	return faults
 }
 
 // listener is a port that the cluster takes on all addresses.
@@ -154,60 +176,20 @@ func nth(network netip.Prefix, n int) netip.Addr {
 	return addr
 }
 
-// Paths of the cluster's files. Those below RunDir end with the cluster, those below DataDir with reset.
+// Paths of the cluster's files. Those below RunDir end with the cluster, those below DataDir with reset. Those of a node are
+// in package node.
 func (c Config) ControlSocket() string   { return filepath.Join(c.RunDir, "control.sock") }
 func (c Config) EtcdSocket() string      { return filepath.Join(c.RunDir, "etcd.sock") }
 func (c Config) EtcdDir() string         { return filepath.Join(c.DataDir, "etcd") }
-func (c Config) PKIDir() string          { return filepath.Join(c.DataDir, "pki") }
-func (c Config) KubeconfigDir() string   { return filepath.Join(c.DataDir, "kubeconfig") }
+func (c Config) PKIDir() string          { return c.Node().PKIDir() }
 func (c Config) AdminKubeconfig() string { return c.Kubeconfig("admin") }
-func (c Config) LogDir() string          { return filepath.Join(c.DataDir, "log") }
+func (c Config) LogDir() string          { return c.Node().LogDir() }
 func (c Config) ServerLog() string       { return filepath.Join(c.LogDir(), "proa.log") }
-func (c Config) ContainerdLog() string   { return filepath.Join(c.LogDir(), "containerd.log") }
 func (c Config) EtcdLog() string         { return filepath.Join(c.LogDir(), "etcd.log") }
-func (c Config) StacksFile() string      { return filepath.Join(c.LogDir(), "stacks.txt") }
-func (c Config) ContainerdRoot() string  { return filepath.Join(c.DataDir, "containerd") }
-func (c Config) ContainerdState() string { return filepath.Join(c.RunDir, "containerd") }
-func (c Config) CNIConfDir() string      { return filepath.Join(c.DataDir, "cni", "net.d") }
-func (c Config) CNIDataDir() string      { return filepath.Join(c.DataDir, "cni", "networks") }
-func (c Config) CNIBinDir() string       { return filepath.Join(c.BinDir, "cni") }
-func (c Config) CertsDir() string        { return filepath.Join(c.DataDir, "certs.d") }
 func (c Config) ImagesDir() string       { return filepath.Join(c.BinDir, "images") }
-func (c Config) KubeletDir() string      { return filepath.Join(c.DataDir, "kubelet") }
-func (c Config) PodLogsDir() string      { return filepath.Join(c.DataDir, "log", "pods") }
+func (c Config) NodesDir() string        { return filepath.Join(c.DataDir, "nodes") }
 func (c Config) LedgerFile() string      { return filepath.Join(c.DataDir, "ledger") }
 func (c Config) lockFile() string        { return filepath.Join(c.DataDir, "lock") }
 
 // Kubeconfig is the kubeconfig of an identity, such as admin, kubelet or scheduler.
-func (c Config) Kubeconfig(identity string) string {
-	return filepath.Join(c.KubeconfigDir(), identity+".conf")
-}
-
-// CgroupRoot is the cgroup below which all pods are. It is /kubepods for the one cluster, as everywhere; others have
-// their own.
-func (c Config) CgroupRoot() string {
-	if c.Name == DefaultName {
-		return "/"
-	}
-	return "/" + c.Name
-}
-
-// podCgroup is the topmost cgroup that holds nothing but this cluster's pods.
-func (c Config) podCgroup() string {
-	if c.CgroupRoot() == "/" {
-		return "/kubepods"
-	}
-	return c.CgroupRoot()
-}
-
-// processMark is carried by the processes that this cluster starts.
-func (c Config) processMark() string { return c.DataDir }
-
-// bridge is the interface that pods are attached to. The kernel allows 15 bytes.
-func (c Config) bridge() string {
-	if c.Name == DefaultName {
-		return "proa0"
-	}
-	sum := sha256.Sum256([]byte(c.DataDir))
-	return "proa-" + hex.EncodeToString(sum[:4])
-}
+func (c Config) Kubeconfig(identity string) string { return c.Node().Kubeconfig(identity) }

@@ -12,6 +12,7 @@ func example() Config {
 		KubeletPort: DefaultKubeletPort, ProxyHealthPort: DefaultProxyHealthPort,
 		NodeName: "node-1", NodeIP: netip.MustParseAddr("192.0.2.1"),
 		PodCIDR: netip.MustParsePrefix("10.244.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"), DNSDomain: "cluster.local",
+		NodeCIDR: netip.MustParsePrefix("10.243.0.0/24"),
 	}
 }
 
@@ -21,8 +22,9 @@ func TestClustersShareNothing(t *testing.T) {
 	three := example()
 	three.UseDataDir("/srv/three")
 	for name, place := range map[string]func(Config) string{
-		"control socket": Config.ControlSocket, "etcd socket": Config.EtcdSocket, "etcd": Config.EtcdDir, "containerd state": Config.ContainerdState,
-		"containerd root": Config.ContainerdRoot, "cgroup": Config.podCgroup, "mark": Config.processMark, "ledger": Config.LedgerFile,
+		"control socket": Config.ControlSocket, "etcd socket": Config.EtcdSocket, "etcd": Config.EtcdDir, "run directory": func(c Config) string { return c.Node().RunDir },
+		"containerd root": func(c Config) string { return c.Node().ContainerdRoot() }, "cgroup": func(c Config) string { return c.Node().PodCgroup() },
+		"mark": func(c Config) string { return c.Node().Mark }, "bridge": Config.nodesBridge, "cgroup of nodes": Config.nodesCgroup, "ledger": Config.LedgerFile,
 		"name": func(c Config) string { return c.Name },
 	} {
 		places := map[string]bool{place(one): true, place(two): true, place(three): true}

@@ -1,8 +1,8 @@
 package cluster
 
 import (
-	"context"
-	"fmt"
+	"errors"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -12,23 +12,49 @@ import (
 	"github.com/proa-sh/proa/pkg/pods"
 )
 
-// overview fills in nodes and pods as the informers have them.
-func (p *parts) overview(_ context.Context, status *control.Status) error {
-	node, err := p.informers.Core().V1().Nodes().Lister().Get(p.env.Config.NodeName)
-	if err != nil {
-		return fmt.Errorf("look for this node: %w", err)
+// overview fills in nodes and pods as the informers have them. Of nodes that should be there and are not it says so.
+func (p *parts) overview(status *control.Status) {
+	lister := p.informers.Core().V1().Nodes().Lister()
+	wanted := []string{p.env.Config.NodeName}
+	off := map[string]bool{}
+	for _, m := range p.fleet.all() {
+		wanted = append(wanted, m.record.Name)
+		off[m.record.Name] = !m.isOn()
 	}
-	all, err := p.informers.Core().V1().Pods().Lister().List(labels.Everything())
-	if err != nil {
-		return fmt.Errorf("list pods: %w", err)
+	known := map[string]control.Node{}
+	list, err := lister.List(labels.Everything())
+	for _, node := range list {
+		known[node.Name] = stateOf(node)
+		if !slices.Contains(wanted, node.Name) {
+			wanted = append(wanted, node.Name)
+		}
 	}
-	status.Node, status.Pods = stateOf(node), count(all)
-	return nil
+	for _, name := range wanted {
+		state, found := known[name]
+		if !found {
+			state = control.Node{Name: name, Fault: "the API does not know it"}
+		}
+		if off[name] { // which the API learns later
+			state.Fault = "it is off"
+		}
+		status.Nodes = append(status.Nodes, state)
+	}
+	all, podErr := p.informers.Core().V1().Pods().Lister().List(labels.Everything())
+	if err := errors.Join(err, podErr); err != nil { // of a cache; there is none
+		status.Nodes = append(status.Nodes, control.Node{Fault: err.Error()})
+	}
+	status.Pods = count(all)
 }
 
 // stateOf says whether the node is ready, and if not why.
-func stateOf(node *corev1.Node) *control.Node {
-	state := &control.Node{Name: node.Name}
+func stateOf(node *corev1.Node) control.Node {
+	state := control.Node{Name: node.Name, PodCIDR: node.Spec.PodCIDR}
+	for _, a := range node.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP {
+			state.Address = a.Address
+			break
+		}
+	}
 	if nodes.IsReady(node) {
 		return state
 	}

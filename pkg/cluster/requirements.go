@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/proa-sh/proa/pkg/cluster/machine"
 	"github.com/proa-sh/proa/pkg/cluster/preflight"
 )
 
@@ -28,7 +29,26 @@ func Preflight(ctx context.Context, cfg Config) (warnings []string, err error) {
 		}
 		faults = append(faults, errors.New(problem.String()))
 	}
+	records, err := cfg.readRecords()
+	if err != nil {
+		faults = append(faults, err)
+	}
+	if len(records) > 0 || cfg.Nodes > 1 {
+		faults = append(faults, cfg.checkNodeNetwork())
+	}
 	return warnings, errors.Join(faults...)
+}
+
+// checkNodeNetwork says what else is in the network of nodes.
+func (c Config) checkNodeNetwork() error {
+	other, err := preflight.Overlap(c.NodeCIDR, c.nodesBridge())
+	if err != nil {
+		return err
+	}
+	if other != "" {
+		return fmt.Errorf("network %v for nodes is not free (%s): choose another with --node-cidr", c.NodeCIDR, other)
+	}
+	return nil
 }
 
 func requirements(cfg Config) preflight.Needs {
@@ -44,6 +64,9 @@ func requirements(cfg Config) preflight.Needs {
 	}
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "cni/bridge", "cni/host-local", "cni/portmap"} {
 		needs.Programs = append(needs.Programs, preflight.Program{Name: filepath.Join(cfg.BinDir, name), Install: "run `make tools`"})
+	}
+	if cfg.Nodes > 1 {
+		needs.Programs = append(needs.Programs, preflight.Program{Name: machine.Program(cfg.BinDir), Install: "run `make build`"})
 	}
 	return needs
 }

@@ -1,12 +1,12 @@
 // Package network connects the pods of a node: to each other, to the pods of other
 // nodes and to the world.
 //
-// In comes the node's Node object (its pod prefixes) from an informer; out go kernel
+// In come the Nodes (their pod prefixes and addresses) from an informer; out go kernel
 // settings (forwarding), an nftables table "proa-network" that gives pods the node's
-// address when they leave the cluster, and a CNI configuration by which the container
-// runtime attaches pods to a bridge. Every change of the host is told to a Ledger
-// first, so that it can be undone. Routes says, as a pure function, how the pods of
-// other nodes are reached; nothing applies it yet.
+// address when they leave the cluster, routes to the pods of nodes that share a link with
+// this one, and a CNI configuration by which the container runtime attaches pods to a
+// bridge. Pods of nodes that share no link are reached where the default route leads.
+// Every change of the host is told to a Ledger first, so that it can be undone.
 //
 // The package never creates the bridge itself (the CNI plugin does), never serves
 // Services (package proxy does), and works in the network namespace of the process.

@@ -10,19 +10,23 @@ import (
 	"sigs.k8s.io/knftables"
 )
 
-// TableName is the name of the nftables tables this package owns, one per family.
-const TableName = "proa-network"
+// TableName is the name of the nftables tables of a node, one per family; UplinkTable that
+// of a machine which shares its uplink with nodes behind it.
+const (
+	TableName   = "proa-network"
+	UplinkTable = "proa-nodes"
+)
 
 const (
-	ownPods     = "own-pods"
-	clusterPods = "cluster-pods"
+	ownSet      = "own"
+	clusterSet  = "cluster"
 	postrouting = "postrouting"
 )
 
 // masqueradeTable writes the whole table of one family into a transaction: packets of
-// own pods that go to no pod of the cluster get the node's address. The rules are
-// fixed; the prefixes are data. Services are no matter here: their destinations have
-// been replaced by endpoints before.
+// our own that leave the cluster get the node's address. The rules are fixed; the
+// prefixes are data. Services are no matter here: their destinations have been replaced
+// by endpoints before.
 func masqueradeTable(tx *knftables.Transaction, family knftables.Family, own, cluster []netip.Prefix) {
 	ip, addrType, multicast := "ip", "ipv4_addr", "224.0.0.0/4"
 	if family == knftables.IPv6Family {
@@ -32,7 +36,7 @@ func masqueradeTable(tx *knftables.Transaction, family knftables.Family, own, cl
 	tx.Add(&knftables.Table{})
 	tx.Delete(&knftables.Table{})
 	tx.Add(&knftables.Table{})
-	for name, prefixes := range map[string][]netip.Prefix{ownPods: own, clusterPods: cluster} {
+	for name, prefixes := range map[string][]netip.Prefix{ownSet: own, clusterSet: cluster} {
 		tx.Add(&knftables.Set{Name: name, Type: addrType, Flags: []knftables.SetFlag{knftables.IntervalFlag},
 			AutoMerge: knftables.PtrTo(true)})
 		for _, prefix := range prefixes {
@@ -44,13 +48,42 @@ func masqueradeTable(tx *knftables.Transaction, family knftables.Family, own, cl
 		Priority: knftables.PtrTo(knftables.SNATPriority),
 	})
 	for _, rule := range []string{
-		ip + " saddr != @" + ownPods + " return",
-		ip + " daddr @" + clusterPods + " return",
+		ip + " saddr != @" + ownSet + " return",
+		ip + " daddr @" + clusterSet + " return",
 		ip + " daddr " + multicast + " return",
 		"masquerade fully-random",
 	} {
 		tx.Add(&knftables.Rule{Chain: postrouting, Rule: rule})
 	}
+}
+
+// writeMasquerade replaces the table of that name.
+func writeMasquerade(ctx context.Context, ledger Ledger, family knftables.Family, table string, own, cluster []netip.Prefix) error {
+	if err := ledger.NftTable(string(family), table); err != nil {
+		return fmt.Errorf("announce nftables table: %w", err)
+	}
+	nft, err := knftables.New(family, table)
+	if err != nil {
+		return fmt.Errorf("use nftables for %s: %w", family, err)
+	}
+	tx := nft.NewTransaction()
+	masqueradeTable(tx, family, own, cluster)
+	if err := nft.Run(ctx, tx); err != nil {
+		return fmt.Errorf("write nftables table %s %s: %w", family, table, err)
+	}
+	return nil
+}
+
+// ShareUplink gives packets that nodes of a network behind this machine send out of the
+// cluster this machine's address.
+func ShareUplink(ctx context.Context, ledger Ledger, nodes netip.Prefix, pods ...netip.Prefix) error {
+	cluster := append([]netip.Prefix{nodes}, pods...)
+	for _, family := range families {
+		if own := ofFamily([]netip.Prefix{nodes}, family); len(own) > 0 {
+			return writeMasquerade(ctx, ledger, family, UplinkTable, own, ofFamily(cluster, family))
+		}
+	}
+	return nil
 }
 
 // ofFamily are the prefixes of one family.

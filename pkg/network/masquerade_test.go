@@ -27,14 +27,14 @@ func TestMasqueradeTable(t *testing.T) {
 	}
 	want := `add table ip proa-network
 add chain ip proa-network postrouting { type nat hook postrouting priority 100 ; }
-add set ip proa-network cluster-pods { type ipv4_addr ; flags interval ; auto-merge ; }
-add set ip proa-network own-pods { type ipv4_addr ; flags interval ; auto-merge ; }
-add rule ip proa-network postrouting ip saddr != @own-pods return
-add rule ip proa-network postrouting ip daddr @cluster-pods return
+add set ip proa-network cluster { type ipv4_addr ; flags interval ; auto-merge ; }
+add set ip proa-network own { type ipv4_addr ; flags interval ; auto-merge ; }
+add rule ip proa-network postrouting ip saddr != @own return
+add rule ip proa-network postrouting ip daddr @cluster return
 add rule ip proa-network postrouting ip daddr 224.0.0.0/4 return
 add rule ip proa-network postrouting masquerade fully-random
-add element ip proa-network cluster-pods { 10.244.0.0/16 }
-add element ip proa-network own-pods { 10.244.2.0/24 }
+add element ip proa-network cluster { 10.244.0.0/16 }
+add element ip proa-network own { 10.244.2.0/24 }
 `
 	if diff := cmp.Diff(want, nft.Dump()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -108,8 +108,8 @@ func TestMasqueradeInKernel(t *testing.T) {
 	pod := newSide(t, "pod", "10.244.1.1/24", "10.244.1.2/24")
 	otherPod := newSide(t, "other", "10.244.2.1/24", "10.244.2.2/24")
 	world := newSide(t, "world", "192.0.2.1/24", "192.0.2.2/24")
-	n := &Node{config: Config{Ledger: &book{}, ClusterCIDRs: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}}}
-	check(t, n.masquerade(t.Context(), knftables.IPv4Family, []netip.Prefix{netip.MustParsePrefix("10.244.1.0/24")}))
+	own, cluster := netip.MustParsePrefix("10.244.1.0/24"), netip.MustParsePrefix("10.244.0.0/16")
+	check(t, writeMasquerade(t.Context(), &book{}, knftables.IPv4Family, TableName, []netip.Prefix{own}, []netip.Prefix{cluster}))
 
 	for _, test := range []struct {
 		what     string

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 )
@@ -19,6 +21,8 @@ import (
 type Ledger interface {
 	// Interface is about to be made, by somebody who acts on our configuration.
 	Interface(name string) error
+	// Route to a prefix by a gateway is about to be added.
+	Route(prefix, gateway, device string) error
 	// NftTable is about to be made. Family is ip or ip6.
 	NftTable(family, name string) error
 	// SetSysctl writes the old value down and sets the new one.
@@ -54,13 +58,14 @@ type Config struct {
 // Node is the pod network of one node.
 type Node struct {
 	config Config
+	nodes  corelisters.NodeLister
 	synced cache.InformerSynced
 	wake   chan struct{}
 
 	mu sync.Mutex
-	// wanted are the prefixes of the newest Node object, applied those the host was
-	// set up for, err why it could not be. Guarded by mu.
-	wanted, applied []netip.Prefix
+	// wanted is by the newest Nodes, applied what the host was set up for, err why it
+	// could not be. Guarded by mu.
+	wanted, applied plan
 	err             error
 }
 
@@ -72,10 +77,16 @@ func New(config Config) (*Node, error) {
 	if config.NodeName == "" || config.ConfDir == "" || config.BridgeName == "" {
 		return nil, errors.New("make pod network: names of node, configuration directory and bridge are needed")
 	}
-	n := &Node{config: config, wake: make(chan struct{}, 1)}
-	registration, err := config.Informers.Core().V1().Nodes().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    n.observe,
-		UpdateFunc: func(_, object any) { n.observe(object) },
+	nodes := config.Informers.Core().V1().Nodes()
+	n := &Node{config: config, nodes: nodes.Lister(), wake: make(chan struct{}, 1)}
+	registration, err := nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { n.observe() },
+		UpdateFunc: func(before, after any) {
+			if matters(before, after) {
+				n.observe()
+			}
+		},
+		DeleteFunc: func(any) { n.observe() },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make pod network: %w", err)
@@ -84,39 +95,49 @@ func New(config Config) (*Node, error) {
 	return n, nil
 }
 
-func (n *Node) observe(object any) {
-	node, ok := object.(*corev1.Node)
-	if !ok || node.Name != n.config.NodeName {
-		return
+// matters says whether a change of a Node, which tells all the time that it lives, may
+// change the plan.
+func matters(before, after any) bool {
+	a, ok := before.(*corev1.Node)
+	b, ok2 := after.(*corev1.Node)
+	return !ok || !ok2 || !newPlan("", []*corev1.Node{a}).equal(newPlan("", []*corev1.Node{b})) || !slices.Equal(podCIDRs(a), podCIDRs(b))
+}
+
+func (n *Node) observe() {
+	list, err := n.nodes.List(labels.Everything())
+	if err != nil {
+		return // of a cache; there is none
 	}
+	p := newPlan(n.config.NodeName, list)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if prefixes := podCIDRs(node); !slices.Equal(prefixes, n.wanted) {
-		n.wanted = prefixes
-		select {
-		case n.wake <- struct{}{}:
-		default:
-		}
+	if p.equal(n.wanted) {
+		return
+	}
+	n.wanted = p
+	select {
+	case n.wake <- struct{}{}:
+	default:
 	}
 }
 
-// Healthy returns an error until the host is set up for the pod prefixes of the Node.
+// Healthy returns an error until the host is set up for the Nodes that there are.
 func (n *Node) Healthy() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
 	case n.err != nil:
 		return n.err
-	case len(n.wanted) == 0:
+	case len(n.wanted.own) == 0:
 		return fmt.Errorf("node %q has no pod prefix yet", n.config.NodeName)
-	case !slices.Equal(n.wanted, n.applied):
+	case !n.wanted.equal(n.applied):
 		return fmt.Errorf("pod network of node %q is not set up yet", n.config.NodeName)
 	}
 	return nil
 }
 
-// Run sets the host up as soon as the Node has pod prefixes, and again when they
-// change, until ctx ends. What it did stays when it returns; the ledger undoes it.
+// Run sets the host up as soon as the Node has pod prefixes, and again when Nodes change,
+// until ctx ends. What it did stays when it returns; the ledger undoes it.
 func (n *Node) Run(ctx context.Context) error {
 	logger := klog.FromContext(ctx).WithName("network")
 	ctx = klog.NewContext(ctx, logger)
@@ -133,9 +154,12 @@ func (n *Node) Run(ctx context.Context) error {
 		case <-retry.C:
 		}
 		n.mu.Lock()
-		wanted, done := n.wanted, slices.Equal(n.wanted, n.applied)
+		wanted, done := n.wanted, n.wanted.equal(n.applied)
+		if done {
+			n.err = nil
+		}
 		n.mu.Unlock()
-		if done || len(wanted) == 0 {
+		if done || len(wanted.own) == 0 {
 			continue
 		}
 		err := n.setUp(ctx, wanted)
@@ -150,6 +174,6 @@ func (n *Node) Run(ctx context.Context) error {
 			retry.Reset(retryWait)
 			continue
 		}
-		logger.V(2).Info("Set up the pod network", "podCIDRs", wanted, "bridge", n.config.BridgeName)
+		logger.V(2).Info("Set up the pod network", "podCIDRs", wanted.own, "bridge", n.config.BridgeName, "routes", wanted.routes)
 	}
 }

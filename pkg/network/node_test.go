@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
@@ -66,6 +68,10 @@ func (b *book) note(entry string) error {
 
 func (b *book) Interface(name string) error { return b.note("interface " + name) }
 
+func (b *book) Route(prefix, gateway, device string) error {
+	return b.note("route " + prefix + " via " + gateway + device)
+}
+
 func (b *book) NftTable(family, name string) error {
 	there := exec.Command("nft", "list", "table", family, name).Run() == nil
 	return b.note(fmt.Sprintf("table %s %s (there: %v)", family, name, there))
@@ -97,7 +103,7 @@ func eventually(t *testing.T, n *Node, wanted string) {
 	defer tick.Stop()
 	for {
 		n.mu.Lock()
-		applied := fmt.Sprint(n.applied)
+		applied := fmt.Sprint(n.applied.own)
 		n.mu.Unlock()
 		if applied == wanted && n.Healthy() == nil {
 			return
@@ -204,12 +210,88 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestObserveIgnoresOthers(t *testing.T) {
-	n := &Node{config: Config{NodeName: "n"}, wake: make(chan struct{}, 1)}
-	for _, object := range []any{node("other", []string{"10.0.0.0/8"}), &corev1.Pod{}, node("n", []string{"junk"})} {
-		n.observe(object)
+// TestRoutesInKernel: routes follow the Nodes, and go by gateways that this node shares a link with.
+func TestRoutesInKernel(t *testing.T) {
+	newSide(t, "lan", "192.0.2.1/24", "192.0.2.2/24")
+	ledger := &book{}
+	self := node("a", []string{"10.244.1.0/24"}, "192.0.2.1")
+	client := fake.NewClientset(self,
+		node("b", []string{"10.244.2.0/24"}, "192.0.2.2"), node("c", []string{"10.244.3.0/24"}, "192.0.2.3"), node("far", []string{"10.244.4.0/24"}, "198.51.100.4"))
+	factory := informers.NewSharedInformerFactory(client, 0)
+	n, err := New(Config{Informers: factory, NodeName: "a", Ledger: ledger, ConfDir: t.TempDir(), BridgeName: "proa0"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(n.wake) != 0 || n.wanted != nil {
-		t.Errorf("woken %d times for %v", len(n.wake), n.wanted)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	factory.Start(ctx.Done())
+	go func() { done <- n.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		factory.Shutdown()
+	}()
+	want := func(want ...string) {
+		t.Helper()
+		var got []string
+		deadline := time.After(20 * time.Second)
+		for tick := time.Tick(time.Millisecond); ; <-tick {
+			if got = kernelRoutes(t); slices.Equal(got, want) {
+				return
+			}
+			select {
+			case <-deadline:
+				t.Fatalf("routes %q, want %q", got, want)
+			default:
+			}
+		}
+	}
+	want("10.244.2.0/24 via 192.0.2.2", "10.244.3.0/24 via 192.0.2.3")
+	nodes := client.CoreV1().Nodes()
+	if err := nodes.Delete(ctx, "c", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want("10.244.2.0/24 via 192.0.2.2")
+	if _, err := nodes.Update(ctx, node("b", []string{"10.244.2.0/24"}, "192.0.2.7"), metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	want("10.244.2.0/24 via 192.0.2.7")
+	for _, entry := range []string{"route 10.244.2.0/24 via 192.0.2.2", "route 10.244.3.0/24 via 192.0.2.3", "route 10.244.2.0/24 via 192.0.2.7"} {
+		if !slices.Contains(ledger.taken(), entry) {
+			t.Errorf("ledger lacks %q", entry)
+		}
+	}
+}
+
+func kernelRoutes(t *testing.T) []string {
+	t.Helper()
+	list, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Protocol: routeProtocol}, netlink.RT_FILTER_PROTOCOL)
+	check(t, err)
+	var texts []string
+	for _, route := range list {
+		texts = append(texts, route.Dst.String()+" via "+route.Gw.String())
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+func TestMatters(t *testing.T) {
+	before := node("n", []string{"10.244.1.0/24"}, "192.0.2.1")
+	for name, test := range map[string]struct {
+		change func(*corev1.Node)
+		want   bool
+	}{
+		"heartbeat": {func(n *corev1.Node) { n.Status.Conditions = []corev1.NodeCondition{{Type: "Ready"}} }, false},
+		"prefix":    {func(n *corev1.Node) { n.Spec.PodCIDRs = nil }, true},
+		"address":   {func(n *corev1.Node) { n.Status.Addresses[0].Address = "192.0.2.2" }, true},
+		"leaving":   {func(n *corev1.Node) { n.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }, true},
+	} {
+		after := before.DeepCopy()
+		test.change(after)
+		if got := matters(before, after); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -54,3 +54,25 @@ func TestOfFamily(t *testing.T) {
 		}
 	}
 }
+
+func TestPlan(t *testing.T) {
+	got := newPlan("a", []*corev1.Node{
+		node("b", []string{"10.244.2.0/24"}, "192.0.2.2"), node("a", []string{"10.244.1.0/24"}, "192.0.2.1", "2001:db8::1"), node("new", nil),
+	})
+	parse := netip.MustParsePrefix
+	want := plan{
+		own: []netip.Prefix{parse("10.244.1.0/24")}, nodes: []netip.Prefix{parse("192.0.2.1/32"), parse("192.0.2.2/32"), parse("2001:db8::1/128")},
+		routes: []Route{{parse("10.244.2.0/24"), netip.MustParseAddr("192.0.2.2")}},
+	}
+	if !got.equal(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestOnLink(t *testing.T) {
+	near, far := Route{Via: netip.MustParseAddr("192.0.2.9")}, Route{Via: netip.MustParseAddr("198.51.100.9")}
+	got := onLink([]Route{near, far}, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")})
+	if len(got) != 1 || got[0] != near {
+		t.Errorf("got %v", got)
+	}
+}

@@ -1,9 +1,9 @@
 package network
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -14,28 +14,35 @@ import (
 // portmapTable is what the portmap plugin calls its tables.
 const portmapTable = "cni_hostport"
 
-// setUp prepares the host for pods with these prefixes. The configuration for the
-// container runtime comes last: with it pods may start.
-func (n *Node) setUp(ctx context.Context, prefixes []netip.Prefix) error {
+// setUp prepares the host for pods as planned. The configuration for the container runtime
+// comes last: with it pods may start.
+func (n *Node) setUp(ctx context.Context, p plan) error {
 	if err := n.config.Ledger.Interface(n.config.BridgeName); err != nil {
 		return fmt.Errorf("announce bridge: %w", err)
 	}
 	for _, family := range families {
-		own := ofFamily(prefixes, family)
+		own := ofFamily(p.own, family)
 		if len(own) == 0 {
 			continue
 		}
 		if err := n.forward(ctx, family); err != nil {
 			return err
 		}
-		if err := n.masquerade(ctx, family, own); err != nil {
+		cluster := append(ofFamily(n.config.ClusterCIDRs, family), ofFamily(p.nodes, family)...)
+		if len(n.config.ClusterCIDRs) == 0 {
+			cluster = append(cluster, own...)
+		}
+		if err := writeMasquerade(ctx, n.config.Ledger, family, TableName, own, cluster); err != nil {
 			return err
 		}
 		if err := n.config.Ledger.NftTable(string(family), portmapTable); err != nil {
 			return fmt.Errorf("announce table of host ports: %w", err)
 		}
+		if err := n.route(family, p.routes); err != nil {
+			return err
+		}
 	}
-	text, err := Conflist(n.config.BridgeName, n.config.MTU, n.config.IPAMDir, prefixes)
+	text, err := Conflist(n.config.BridgeName, n.config.MTU, n.config.IPAMDir, p.own)
 	if err != nil {
 		return err
 	}
@@ -61,26 +68,6 @@ func (n *Node) forward(ctx context.Context, family knftables.Family) error {
 	return nil
 }
 
-func (n *Node) masquerade(ctx context.Context, family knftables.Family, own []netip.Prefix) error {
-	if err := n.config.Ledger.NftTable(string(family), TableName); err != nil {
-		return fmt.Errorf("announce nftables table: %w", err)
-	}
-	nft, err := knftables.New(family, TableName)
-	if err != nil {
-		return fmt.Errorf("use nftables for %s: %w", family, err)
-	}
-	cluster := ofFamily(n.config.ClusterCIDRs, family)
-	if len(cluster) == 0 {
-		cluster = own
-	}
-	tx := nft.NewTransaction()
-	masqueradeTable(tx, family, own, cluster)
-	if err := nft.Run(ctx, tx); err != nil {
-		return fmt.Errorf("write nftables table %s %s: %w", family, TableName, err)
-	}
-	return nil
-}
-
 // writeConflist replaces the file in one step, so that nobody reads half of it.
 func (n *Node) writeConflist(text []byte) error {
 	path := filepath.Join(n.config.ConfDir, conflistName)
@@ -89,6 +76,9 @@ func (n *Node) writeConflist(text []byte) error {
 	}
 	if err := n.config.Ledger.File(path); err != nil {
 		return fmt.Errorf("announce CNI configuration: %w", err)
+	}
+	if now, err := os.ReadFile(path); err == nil && bytes.Equal(now, text) {
+		return nil // the runtime would read it again
 	}
 	// Runtimes take files by suffix and do not see this one.
 	temporary := filepath.Join(n.config.ConfDir, "."+conflistName+".new")

@@ -20,6 +20,7 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster"
 	"github.com/proa-sh/proa/pkg/cluster/control"
 	"github.com/proa-sh/proa/pkg/cluster/images"
+	"github.com/proa-sh/proa/pkg/cluster/node"
 	"github.com/proa-sh/proa/pkg/cluster/process"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
 )
@@ -30,7 +31,7 @@ func withoutKubernetes(ctx context.Context, cfg cluster.Config, timeline *contro
 		if os.Getenv(deafVariable) == "" {
 			return nil
 		}
-		return []steps.Step{{Name: "deaf", After: []string{cluster.StepContainerd}, Start: func(_ context.Context, task *steps.Task) error {
+		return []steps.Step{{Name: "deaf", After: []string{node.StepContainerd}, Start: func(_ context.Context, task *steps.Task) error {
 			task.Go(func(context.Context) error { select {} })
 			return nil
 		}}}

@@ -15,7 +15,7 @@ func TestDownLeavesAPartThatDoesNotStop(t *testing.T) {
 	m.must("up")
 	m.want(m.must("down"), "deaf", "it has not ended within 5s", "containerd           stopped in", "The cluster is down")
 	m.wantClean()
-	stacks, err := os.ReadFile(m.cfg.StacksFile())
+	stacks, err := os.ReadFile(m.cfg.Node().StacksFile())
 	if err != nil || !strings.Contains(string(stacks), "withoutKubernetes") {
 		t.Errorf("the stacks do not show the part: %v", err)
 	}

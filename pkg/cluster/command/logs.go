@@ -14,14 +14,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proa-sh/proa/pkg/cluster"
+	"github.com/proa-sh/proa/pkg/cluster/node"
 )
 
 func newLogs(f *flags) *cobra.Command {
-	follow := false
+	follow, on := false, ""
 	cmd := &cobra.Command{
 		Use:   "logs [PART]",
 		Short: "Print what the cluster, or one part of it, has logged",
-		Long: "Print what the cluster has logged. PART is one of " + strings.Join(logParts(), ", ") + ".\n" +
+		Long: "Print what the cluster has logged. PART is one of " + strings.Join(logParts(), ", ") + ";\n" +
+			"of a further node it is one of " + strings.Join(nodeParts(), ", ") + ".\n" +
 			"Lines of libraries that do not say who speaks are shown with the API server, to which nearly all of them belong.",
 		ValidArgs: logParts(),
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
@@ -35,17 +37,47 @@ func newLogs(f *flags) *cobra.Command {
 				part = args[0]
 			}
 			path, keep := logOf(cfg, part)
+			if on != "" && on != cfg.NodeName {
+				if path, keep, err = nodeLogOf(cfg, on, part); err != nil {
+					return err
+				}
+			}
 			return printLog(cmd.Context(), cmd.OutOrStdout(), path, keep, follow)
 		},
 	}
+	cmd.Flags().StringVar(&on, "node", "", "a further node")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on printing as it is logged")
 	return cmd
 }
 
 // logParts are the parts that log.
 func logParts() []string {
-	return []string{cluster.StepAPIServer, cluster.StepControllers, cluster.StepScheduler, cluster.StepKubelet, cluster.StepProxy,
-		cluster.StepNetwork, cluster.StepEtcd, cluster.StepContainerd}
+	return append([]string{cluster.StepAPIServer, cluster.StepControllers, cluster.StepScheduler, cluster.StepEtcd}, nodeParts()...)
+}
+
+// nodeParts are those that log on each node.
+func nodeParts() []string {
+	return []string{node.StepKubelet, node.StepProxy, node.StepNetwork, node.StepContainerd}
+}
+
+// nodeLogOf is logOf for a further node.
+func nodeLogOf(cfg cluster.Config, name, part string) (path string, keep func(line string) bool, err error) {
+	nodes, err := cfg.AllNodes()
+	if err != nil {
+		return "", nil, err
+	}
+	i := slices.IndexFunc(nodes, func(n node.Config) bool { return n.Name == name })
+	switch {
+	case i < 0:
+		return "", nil, fmt.Errorf("the cluster has no node %s", name)
+	case part == "":
+		return nodes[i].AgentLog(), func(string) bool { return true }, nil
+	case part == node.StepContainerd:
+		return nodes[i].ContainerdLog(), func(string) bool { return true }, nil
+	case slices.Contains(nodeParts(), part):
+		return nodes[i].AgentLog(), entriesOf(part), nil
+	}
+	return "", nil, fmt.Errorf("a further node has no %s", part)
 }
 
 // logOf gives the files in which a part logs, and which of their lines are the part's.
@@ -56,16 +88,21 @@ func logOf(cfg cluster.Config, part string) (path string, keep func(line string)
 		return cfg.ServerLog(), all
 	case cluster.StepEtcd:
 		return cfg.EtcdLog(), all
-	case cluster.StepContainerd:
-		return cfg.ContainerdLog(), all
+	case node.StepContainerd:
+		return cfg.Node().ContainerdLog(), all
 	default:
-		keeping := false
-		return cfg.ServerLog(), func(line string) bool {
-			if startsEntry(line) { // what follows in lines of its own, such as a stack, belongs to it
-				keeping = speaks(part, line)
-			}
-			return keeping
+		return cfg.ServerLog(), entriesOf(part)
+	}
+}
+
+// entriesOf says which lines are a part's.
+func entriesOf(part string) func(line string) bool {
+	keeping := false
+	return func(line string) bool {
+		if startsEntry(line) { // what follows in lines of its own, such as a stack, belongs to it
+			keeping = speaks(part, line)
 		}
+		return keeping
 	}
 }
 

@@ -20,8 +20,9 @@ import (
 type flags struct {
 	dataDir, binDir, nodeName, nodeIP string
 	apiPort, kubeletPort, proxyPort   int
-	podCIDR, serviceCIDR              string
-	verbosity                         int
+	podCIDR, serviceCIDR, nodeCIDR    string
+	nodes, verbosity                  int
+	configFile                        string
 	// serve runs a cluster; it is cluster.Serve but in tests.
 	serve func(context.Context, cluster.Config, *control.Timeline) error
 	// ownSignals gives signals back their usual effect, for a command that handles them itself.
@@ -53,6 +54,7 @@ func newRoot(f *flags) *cobra.Command {
 		TraverseChildren: true,
 	}
 	set := root.PersistentFlags()
+	set.StringVar(&f.configFile, configFlag, defaultConfigFile, "file with values for flags that are not given, one a line as in api-port: 7443; the default one need not exist")
 	set.StringVar(&f.dataDir, "data-dir", cluster.DefaultDataDir, "directory that keeps the cluster's data; another one makes another cluster")
 	set.StringVar(&f.binDir, "bin-dir", "", "directory with containerd, its helpers and the images (default: that of this program)")
 	set.StringVar(&f.nodeName, "node-name", "", "name of this node (default: the host name)")
@@ -62,9 +64,16 @@ func newRoot(f *flags) *cobra.Command {
 	set.IntVar(&f.proxyPort, "proxy-health-port", cluster.DefaultProxyHealthPort, "port at which the service proxy tells its health")
 	set.StringVar(&f.podCIDR, "pod-cidr", "", "network of the pods")
 	set.StringVar(&f.serviceCIDR, "service-cidr", "", "network of the Services")
+	set.StringVar(&f.nodeCIDR, "node-cidr", "", "network of further nodes on this machine")
+	set.IntVar(&f.nodes, "nodes", 0, "how many nodes the cluster is to have at least, with this machine; the others are on it too")
 	set.IntVarP(&f.verbosity, "verbosity", "v", 0, "how much the server logs")
-	for _, cmd := range []*cobra.Command{newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newImage(f), newServer(f)} {
-		cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return mustBeRoot(os.Geteuid()) }
+	for _, cmd := range []*cobra.Command{newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newImage(f), newNode(f), newServer(f), newAgent()} {
+		cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
+			if err := mustBeRoot(os.Geteuid()); err != nil {
+				return err
+			}
+			return readConfigFile(set, f.configFile)
+		}
 		root.AddCommand(cmd)
 	}
 	root.AddCommand(newKubectl(f), newVersion())
@@ -84,6 +93,7 @@ func (f *flags) config() (cluster.Config, error) {
 	cfg, addressErr := cluster.DefaultConfig()
 	cfg.UseDataDir(f.dataDir)
 	cfg.APIPort, cfg.KubeletPort, cfg.ProxyHealthPort = f.apiPort, f.kubeletPort, f.proxyPort
+	cfg.Nodes, cfg.Verbosity = f.nodes, f.verbosity
 	if f.binDir != "" {
 		cfg.BinDir = f.binDir
 	}
@@ -102,7 +112,7 @@ func (f *flags) config() (cluster.Config, error) {
 	for name, network := range map[string]struct {
 		text   string
 		target *netip.Prefix
-	}{"--pod-cidr": {f.podCIDR, &cfg.PodCIDR}, "--service-cidr": {f.serviceCIDR, &cfg.ServiceCIDR}} {
+	}{"--pod-cidr": {f.podCIDR, &cfg.PodCIDR}, "--service-cidr": {f.serviceCIDR, &cfg.ServiceCIDR}, "--node-cidr": {f.nodeCIDR, &cfg.NodeCIDR}} {
 		if network.text == "" {
 			continue
 		}
@@ -117,10 +127,11 @@ func (f *flags) config() (cluster.Config, error) {
 
 // serverArgs are the arguments by which another process makes the same cluster of its flags.
 func (f *flags) serverArgs() []string {
-	args := []string{"server", "--data-dir", f.dataDir, "--verbosity", fmt.Sprint(f.verbosity),
-		"--api-port", fmt.Sprint(f.apiPort), "--kubelet-port", fmt.Sprint(f.kubeletPort), "--proxy-health-port", fmt.Sprint(f.proxyPort)}
+	args := []string{"server", "--" + configFlag, "", "--data-dir", f.dataDir, "--verbosity", fmt.Sprint(f.verbosity),
+		"--nodes", fmt.Sprint(f.nodes), "--api-port", fmt.Sprint(f.apiPort), "--kubelet-port", fmt.Sprint(f.kubeletPort), "--proxy-health-port", fmt.Sprint(f.proxyPort)}
 	for name, value := range map[string]string{
 		"--bin-dir": f.binDir, "--node-name": f.nodeName, "--node-ip": f.nodeIP, "--pod-cidr": f.podCIDR, "--service-cidr": f.serviceCIDR,
+		"--node-cidr": f.nodeCIDR,
 	} {
 		if value != "" {
 			args = append(args, name, value)

@@ -37,22 +37,33 @@ func newServer(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			options := []textlogger.ConfigOption{textlogger.Verbosity(f.verbosity)}
-			if logFile != "" {
-				log, err := openLog(logFile)
-				if err != nil {
-					return err
-				}
-				defer log.Close()
-				options = append(options, textlogger.Output(log))
+			ctx, closeLog, err := withLog(cmd.Context(), f.verbosity, logFile)
+			if err != nil {
+				return err
 			}
-			logger := textlogger.NewLogger(textlogger.NewConfig(options...))
-			klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
-			return serve(klog.NewContext(cmd.Context(), logger), cfg, f.serve)
+			defer closeLog()
+			return serve(ctx, cfg, f.serve)
 		},
 	}
 	cmd.Flags().StringVar(&logFile, "log-file", "", "log to this file, which is put aside when it grows large, and not to standard error")
 	return cmd
+}
+
+// withLog makes the logger of a process that runs on its own. It writes to the file, or to standard error if there is none.
+func withLog(ctx context.Context, verbosity int, file string) (context.Context, func(), error) {
+	options := []textlogger.ConfigOption{textlogger.Verbosity(verbosity)}
+	closeLog := func() {}
+	if file != "" {
+		log, err := openLog(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		closeLog = func() { log.Close() }
+		options = append(options, textlogger.Output(log))
+	}
+	logger := textlogger.NewLogger(textlogger.NewConfig(options...))
+	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
+	return klog.NewContext(ctx, logger), closeLog, nil
 }
 
 // maxLog is the size at which the server's log is put aside, in bytes; the one before is lost.
@@ -79,18 +90,13 @@ func serve(ctx context.Context, cfg cluster.Config, run func(context.Context, cl
 		return err
 	}
 	timeline := control.NewTimeline()
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		tell(ctx, timeline, news)
-	}()
-	keeping, stopKeeping := context.WithCancel(ctx)
-	var keeper sync.WaitGroup
-	keeper.Go(func() { footprint.Run(keeping) })
+	keeping, ended := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { tell(ctx, timeline, news) })
+	beside.Go(func() { footprint.Run(keeping) })
 	err = run(ctx, cfg, timeline)
-	stopKeeping()
-	keeper.Wait()
-	<-told
+	ended()
+	beside.Wait()
 	return err
 }
 

@@ -55,12 +55,8 @@ func printStatus(out io.Writer, status control.Status) {
 		}
 		fmt.Fprintf(out, "  %-20s %s\n", part, state)
 	}
-	if node := status.Node; node != nil {
-		state := "ready"
-		if node.Fault != "" {
-			state = "not ready: " + node.Fault
-		}
-		fmt.Fprintf(out, "node %s: %s\n", node.Name, state)
+	for _, node := range status.Nodes {
+		fmt.Fprintf(out, "node %s: %s\n", node.Name, stateOf(node))
 	}
 	if pods := status.Pods; pods != nil {
 		fmt.Fprintf(out, "pods: %d, of them %d ready", pods.All, pods.Ready)
@@ -85,8 +81,10 @@ func faultOf(status control.Status) error {
 			faults = append(faults, part)
 		}
 	}
-	if status.Node != nil && status.Node.Fault != "" {
-		faults = append(faults, "node "+status.Node.Name)
+	for _, node := range status.Nodes {
+		if node.Fault != "" {
+			faults = append(faults, "node "+node.Name)
+		}
 	}
 	switch {
 	case status.Phase != control.Running:

@@ -21,16 +21,16 @@ func TestStatusText(t *testing.T) {
 		{
 			name: "all works",
 			status: control.Status{Phase: control.Running, Parts: map[string]string{"etcd": "", "api-server": ""},
-				Node: &control.Node{Name: "vm"}, Pods: &control.Pods{All: 1, Ready: 1}},
+				Nodes: []control.Node{{Name: "vm"}}, Pods: &control.Pods{All: 1, Ready: 1}},
 			lines: []string{"running as process 7 since 2026-11-21 01:02:03", "server: https://x", "  api-server           works", "  etcd                 works",
 				"node vm: ready", "pods: 1, of them 1 ready", ""},
 		},
 		{
 			name: "some does not",
 			status: control.Status{Phase: control.Running, Parts: map[string]string{"etcd": "", "kubelet": "node vm is not registered"},
-				Node: &control.Node{Name: "vm", Fault: "KubeletNotReady: no network"}, Pods: &control.Pods{All: 9, Ready: 3, Completed: 2, Failed: 1, Ending: 1}},
+				Nodes: []control.Node{{Name: "vm", Fault: "KubeletNotReady: no network"}, {Name: "node-2"}}, Pods: &control.Pods{All: 9, Ready: 3, Completed: 2, Failed: 1, Ending: 1}},
 			lines: []string{"running as process 7 since 2026-11-21 01:02:03", "server: https://x", "  etcd                 works", "  kubelet              node vm is not registered",
-				"node vm: not ready: KubeletNotReady: no network", "pods: 9, of them 3 ready, 2 completed, 1 failed, 1 ending, 2 not ready", ""},
+				"node vm: not ready: KubeletNotReady: no network", "node node-2: ready", "pods: 9, of them 3 ready, 2 completed, 1 failed, 1 ending, 2 not ready", ""},
 			fault: "not working: kubelet, node vm",
 		},
 		{

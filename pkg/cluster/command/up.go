@@ -21,13 +21,19 @@ func newUp(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "up",
 		Short: "Start the cluster in the background",
-		Args:  cobra.NoArgs,
+		Long: "Start the cluster in the background, with all the nodes that it has had before. If it runs already and has fewer nodes than\n" +
+			"wanted, the missing ones are added; none is ever taken away.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config()
 			if err != nil {
 				return err
 			}
-			return up(cmd.Context(), cmd.OutOrStdout(), cfg, f.serverArgs())
+			ctx, out := cmd.Context(), cmd.OutOrStdout()
+			if err := up(ctx, out, cfg, f.serverArgs()); err != nil {
+				return err
+			}
+			return ensureNodes(ctx, out, control.NewClient(cfg.ControlSocket()), f.nodes)
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,21 +17,14 @@ import (
 func serve(t *testing.T, s *Server) (*Client, func()) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "c.sock")
+	listener, err := Listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	listening := make(chan struct{})
-	go func() { close(listening); done <- s.Serve(ctx, socket) }()
-	<-listening
+	go func() { done <- s.Serve(ctx, listener) }()
 	client := NewClient(socket)
-	for { // until the socket is there; its maker has no way to say so
-		_, err := client.Status(t.Context())
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, ErrNotRunning) {
-			t.Fatal(err)
-		}
-	}
 	return client, func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -100,4 +94,49 @@ func TestServerEndsWithFollowers(t *testing.T) {
 	<-following
 	end()
 	<-followed // with or without an error: its connection was cut
+}
+
+// book notes what is asked for.
+type book struct{ asked []string }
+
+func (b *book) note(words ...string) error {
+	b.asked = append(b.asked, strings.Join(words, " "))
+	if words[len(words)-1] == "bad" {
+		return errors.New("no such node")
+	}
+	return nil
+}
+
+func (b *book) Add(_ context.Context, name string) (string, error) {
+	return "node-2", b.note("add", name)
+}
+func (b *book) Start(_ context.Context, name string) error  { return b.note("start", name) }
+func (b *book) Stop(_ context.Context, name string) error   { return b.note("stop", name) }
+func (b *book) Delete(_ context.Context, name string) error { return b.note("delete", name) }
+func (b *book) Report(name, fault string)                   { b.asked = append(b.asked, "report "+name+" "+fault) }
+
+func TestNodes(t *testing.T) {
+	nodes := &book{}
+	client, end := serve(t, &Server{Timeline: NewTimeline(), Status: func(context.Context) Status { return Status{} }, Nodes: nodes})
+	defer end()
+	if name, err := client.Node(t.Context(), AddNode, ""); err != nil || name != "node-2" {
+		t.Errorf("add: %q, %v", name, err)
+	}
+	for _, action := range []string{StartNode, StopNode, DeleteNode} {
+		if name, err := client.Node(t.Context(), action, "a"); err != nil || name != "a" {
+			t.Errorf("%s: %q, %v", action, name, err)
+		}
+	}
+	if _, err := client.Node(t.Context(), StopNode, "bad"); err == nil || err.Error() != "no such node" {
+		t.Errorf("fault: %v", err)
+	}
+	if _, err := client.Node(t.Context(), "paint", "a"); err == nil {
+		t.Error("something unknown was done")
+	}
+	if err := client.ReportNode(t.Context(), "a", "a & b"); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"add ", "start a", "stop a", "delete a", "stop bad", "report a a & b"}, nodes.asked); diff != "" {
+		t.Error(diff)
+	}
 }

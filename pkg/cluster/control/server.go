@@ -20,17 +20,21 @@ type Status struct {
 	Version string    `json:"version"`
 	// Server is the API server's URL.
 	Server string `json:"server"`
-	// Node is this machine as the API has it, Pods counts all pods; both nil when there is no API server.
-	Node *Node `json:"node,omitempty"`
-	Pods *Pods `json:"pods,omitempty"`
+	// Nodes are those that the cluster should have, this machine first, and those besides that the API has. Pods counts all
+	// pods; it is nil when there is no API server.
+	Nodes []Node `json:"nodes,omitempty"`
+	Pods  *Pods  `json:"pods,omitempty"`
 	// Parts says of each part why it does not work; an empty text means that it does.
 	Parts map[string]string `json:"parts"`
 }
 
 // Node is a node; Fault says why it is not ready, and is empty if it is.
 type Node struct {
-	Name  string `json:"name"`
-	Fault string `json:"fault,omitempty"`
+	Name    string `json:"name"`
+	Address string `json:"address,omitempty"`
+	// PodCIDR is the network of its pods.
+	PodCIDR string `json:"podCIDR,omitempty"`
+	Fault   string `json:"fault,omitempty"`
 }
 
 // Pods are numbers of pods. Those that are in none of the other numbers are starting or not ready.
@@ -50,26 +54,33 @@ type Server struct {
 	Status func(context.Context) Status
 	// Stop is called when somebody wants the cluster to stop, and with pods also the pods.
 	Stop func(pods bool)
+	// Nodes does what is asked for with nodes; nil where there are none.
+	Nodes Nodes
+}
+
+// Listen makes the socket, for root alone. One that is there is a dead process's.
+func Listen(socket string) (net.Listener, error) {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old control socket: %w", err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("make control socket: %w", err)
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("protect control socket: %w", err), listener.Close())
+	}
+	return listener, nil
 }
 
 // Serve serves until ctx ends. Whoever follows then gets what is left; a caller that wants them to see the end enters
 // Stopped before.
-func (s *Server) Serve(ctx context.Context, socket string) error {
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove old control socket: %w", err)
-	}
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		return fmt.Errorf("make control socket: %w", err)
-	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		listener.Close()
-		return fmt.Errorf("protect control socket: %w", err)
-	}
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", s.status)
 	mux.HandleFunc("GET /events", s.events)
 	mux.HandleFunc("POST /stop", s.stop)
+	mux.HandleFunc("POST /nodes/{action}", s.node)
 	// Profiles of this process, for whoever can open the socket: root.
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -36,11 +36,12 @@ const (
 	Dir Kind = "dir"
 )
 
-// Entry is one change. Which fields are used is said at its Kind.
+// Entry is one change. Which fields are used is said at its Kind. Owner is for whom it was made, empty for the cluster.
 type Entry struct {
 	Seq     int64     `json:"seq"`
 	Kind    Kind      `json:"kind"`
 	Name    string    `json:"name"`
+	Owner   string    `json:"owner,omitempty"`
 	Family  string    `json:"family,omitempty"`
 	Via     string    `json:"via,omitempty"`
 	Device  string    `json:"device,omitempty"`
@@ -70,12 +71,12 @@ func (e Entry) String() string {
 
 // identity tells whether two entries are about the same change. A sysctl set to a third value is another change.
 type identity struct {
-	kind                             Kind
-	name, family, via, device, value string
+	kind                                    Kind
+	name, owner, family, via, device, value string
 }
 
 func (e Entry) identity() identity {
-	return identity{kind: e.Kind, name: e.Name, family: e.Family, via: e.Via, device: e.Device, value: string(e.New)}
+	return identity{kind: e.Kind, name: e.Name, owner: e.Owner, family: e.Family, via: e.Via, device: e.Device, value: string(e.New)}
 }
 
 // endsWithBoot says that a reboot reverts the change by itself.

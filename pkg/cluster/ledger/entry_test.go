@@ -126,3 +126,33 @@ func TestRefusesWhatCannotBeUndone(t *testing.T) {
 		t.Errorf("written all the same: %v", names(standing))
 	}
 }
+
+func TestOwners(t *testing.T) {
+	l, err := open(filepath.Join(t.TempDir(), "ledger"), "b1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dirs := map[string]string{}
+	for _, owner := range []string{"", "a", "b"} {
+		dirs[owner] = filepath.Join(t.TempDir(), "made")
+		if err := l.Of(owner).Dir(dirs[owner]); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(dirs[owner], 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Of("a").Undo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"dir " + dirs[""], "dir " + dirs["b"]}, names(l.Standing())); diff != "" {
+		t.Errorf("after what was done for a is undone:\n%s", diff)
+	}
+	if _, err := os.Stat(dirs["a"]); !os.IsNotExist(err) {
+		t.Errorf("directory of a: %v", err)
+	}
+	if err := l.Undo(t.Context()); err != nil || len(l.Standing()) != 0 {
+		t.Errorf("undo of all: %v, %v stands", err, names(l.Standing()))
+	}
+}

@@ -15,6 +15,13 @@ import (
 // Ledger is an open ledger. Its methods may be called by many goroutines; one process at a time may have it open,
 // which the caller sees to.
 type Ledger struct {
+	*book
+	// owner is for whom changes are made; empty for the cluster as a whole.
+	owner string
+}
+
+// book is what the ledgers of all owners have in common.
+type book struct {
 	boot string
 
 	mu       sync.Mutex
@@ -49,7 +56,7 @@ func open(path, boot string) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	l := &Ledger{boot: boot, file: file, standing: standing}
+	l := &Ledger{book: &book{boot: boot, file: file, standing: standing}}
 	for _, e := range standing {
 		l.last = max(l.last, e.Seq)
 	}
@@ -60,8 +67,11 @@ func open(path, boot string) (*Ledger, error) {
 	return l, nil
 }
 
+// Of is this ledger for the changes that are made for one owner: Undo of it reverts those and leaves the others alone.
+func (l *Ledger) Of(owner string) *Ledger { return &Ledger{book: l.book, owner: owner} }
+
 // prepare cuts off a torn last line and makes sure that a new file's name is on disk too.
-func (l *Ledger) prepare(sound int64, created bool) error {
+func (l *book) prepare(sound int64, created bool) error {
 	if err := l.file.Truncate(sound); err != nil {
 		return fmt.Errorf("cut torn line off the ledger: %w", err)
 	}
@@ -83,7 +93,7 @@ func (l *Ledger) prepare(sound int64, created bool) error {
 }
 
 // Close closes the file. The changes stand.
-func (l *Ledger) Close() error {
+func (l *book) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.file.Close()
@@ -101,6 +111,7 @@ func (l *Ledger) Standing() []Entry {
 func (l *Ledger) record(e Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	e.Owner = l.owner
 	if l.knows(e) {
 		return nil
 	}
@@ -113,12 +124,12 @@ func (l *Ledger) record(e Entry) error {
 	return nil
 }
 
-func (l *Ledger) knows(e Entry) bool {
+func (l *book) knows(e Entry) bool {
 	return slices.ContainsFunc(l.standing, func(s Entry) bool { return s.identity() == e.identity() })
 }
 
 // write appends one line and returns when it is on disk.
-func (l *Ledger) write(content line) error {
+func (l *book) write(content line) error {
 	raw, err := json.Marshal(content)
 	if err != nil {
 		return err

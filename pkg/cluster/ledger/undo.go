@@ -36,7 +36,8 @@ func undoers() map[Kind]func(context.Context, Entry) error {
 }
 
 // Undo reverts the standing changes, newest first. It goes on after a failure; what failed keeps standing, so that Undo
-// can be called again, and is in the error. It may be called again after any outcome.
+// can be called again, and is in the error. It may be called again after any outcome. The ledger of an owner reverts only
+// what was done for that owner.
 func (l *Ledger) Undo(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
 	l.mu.Lock()
@@ -44,6 +45,9 @@ func (l *Ledger) Undo(ctx context.Context) error {
 	undo := undoers()
 	var faults []error
 	for _, e := range slices.Backward(slices.Clone(l.standing)) {
+		if l.owner != "" && e.Owner != l.owner {
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			faults = append(faults, fmt.Errorf("undo %s: %w", e, err))
 			continue
@@ -72,7 +76,7 @@ func (l *Ledger) Undo(ctx context.Context) error {
 }
 
 // empty shortens the file of a ledger in which nothing stands.
-func (l *Ledger) empty() error {
+func (l *book) empty() error {
 	if err := l.file.Truncate(0); err != nil {
 		return fmt.Errorf("empty the ledger: %w", err)
 	}

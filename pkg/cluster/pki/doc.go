@@ -1,7 +1,7 @@
 // Package pki makes and keeps the keys and certificates of a cluster and the kubeconfigs made of them.
 //
-// It owns one directory; the names in it are the customary ones (ca.crt, apiserver.key, sa.pub ...). In: the names and
-// addresses of the API server and of the node. Out: a Set of paths, of which every certificate is valid for at least
+// It owns one directory, and one for each further node; the names in it are the customary ones (ca.crt, apiserver.key,
+// sa.pub ...). In: the names and addresses of the API server and of the nodes. Out: a Set of paths, of which every certificate is valid for at least
 // RenewBefore; what is missing, near its end, issued by another authority or for other names is made anew, and the rest
 // is left untouched. Private keys are ECDSA P-256 and never leave the directory, but for the admin's, which also goes
 // into kubeconfigs. The package also merges one cluster into a user's kubeconfig and takes it out again.

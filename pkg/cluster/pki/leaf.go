@@ -33,7 +33,8 @@ type leaf struct {
 	ips             []net.IP
 }
 
-// leaves is the list of all certificates. The names and groups are those that the default RBAC rules know.
+// leaves is the list of all certificates of the control plane. The names and groups are those that the default RBAC rules
+// know.
 func leaves(cfg Config) []leaf {
 	server, client := x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth
 	serverNames := append([]string{
@@ -47,10 +48,17 @@ func leaves(cfg Config) []leaf {
 		{name: Admin, authority: CA, commonName: "kubernetes-admin", organizations: []string{"system:masters"}, usage: client},
 		{name: ControllerManager, authority: CA, commonName: "system:kube-controller-manager", usage: client},
 		{name: Scheduler, authority: CA, commonName: "system:kube-scheduler", usage: client},
+	}
+}
+
+// nodeLeaves is the list of the certificates of a node.
+func nodeLeaves(name string, ips []net.IP) []leaf {
+	server, client := x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth
+	return []leaf{
 		{name: Proxy, authority: CA, commonName: "system:kube-proxy", usage: client},
-		{name: Kubelet, authority: CA, commonName: "system:node:" + cfg.NodeName, organizations: []string{"system:nodes"}, usage: client},
-		{name: KubeletServer, authority: CA, commonName: "system:node:" + cfg.NodeName, organizations: []string{"system:nodes"}, usage: server,
-			names: []string{cfg.NodeName}, ips: append([]net.IP{net.IPv4(127, 0, 0, 1)}, cfg.NodeIPs...)},
+		{name: Kubelet, authority: CA, commonName: "system:node:" + name, organizations: []string{"system:nodes"}, usage: client},
+		{name: KubeletServer, authority: CA, commonName: "system:node:" + name, organizations: []string{"system:nodes"}, usage: server,
+			names: []string{name}, ips: append([]net.IP{net.IPv4(127, 0, 0, 1)}, ips...)},
 	}
 }
 

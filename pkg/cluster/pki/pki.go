@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/x509"
 	"errors"
@@ -36,10 +37,13 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Set is a directory that Ensure has completed.
+// Set is a directory that Ensure or EnsureNode has completed.
 type Set struct {
 	dir string
 }
+
+// At is the set in a directory that has been completed before, perhaps by another process.
+func At(dir string) Set { return Set{dir: dir} }
 
 // Cert is the path of a certificate by its name, such as CA, APIServer or Admin.
 func (s Set) Cert(name string) string { return filepath.Join(s.dir, name+".crt") }
@@ -75,10 +79,29 @@ func Ensure(cfg Config) (Set, error) {
 	if err := set.ensureServiceAccountKey(); err != nil {
 		return Set{}, fmt.Errorf("make service account key: %w", err)
 	}
-	if err := set.ensureLeaves(leaves(cfg), authorities, now); err != nil {
+	if err := set.ensureLeaves(append(leaves(cfg), nodeLeaves(cfg.NodeName, cfg.NodeIPs)...), authorities, now); err != nil {
 		return Set{}, err
 	}
 	return set, nil
+}
+
+// EnsureNode completes the directory of a further node, which gets the cluster's CA certificate, and keys and certificates of
+// its own. now is the current time.
+func (s Set) EnsureNode(dir, name string, ips []net.IP, now time.Time) (Set, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return Set{}, fmt.Errorf("make directory of certificates: %w", err)
+	}
+	ca, err := s.ensureAuthority(CA, now)
+	if err != nil {
+		return Set{}, fmt.Errorf("read certificate authority: %w", err)
+	}
+	set := Set{dir: dir}
+	if old, err := readBlock(set.Cert(CA), certificateBlock); err != nil || !bytes.Equal(old, ca.cert.Raw) {
+		if err := writeBlock(set.Cert(CA), certificateBlock, ca.cert.Raw, 0o644); err != nil {
+			return Set{}, err
+		}
+	}
+	return set, set.ensureLeaves(nodeLeaves(name, ips), map[string]*authority{CA: ca}, now)
 }
 
 // ensureLeaves makes the certificates at the same time, for signing is all the work there is.

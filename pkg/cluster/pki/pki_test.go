@@ -170,3 +170,43 @@ func TestDamagedFileIsNotReplacedSilently(t *testing.T) {
 		t.Errorf("error %v does not name the damaged key", err)
 	}
 }
+
+func TestFurtherNode(t *testing.T) {
+	now := time.Now()
+	cluster := ensure(t, config(t.TempDir(), now))
+	dir := filepath.Join(t.TempDir(), "node-2")
+	address := net.IPv4(192, 0, 2, 8)
+	node, err := cluster.EnsureNode(dir, "node-2", []net.IP{address}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := readCertificate(node.Cert(CA))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(ca)
+	for name, want := range map[string]struct{ subject, host string }{
+		Kubelet: {"CN=system:node:node-2,O=system:nodes", ""}, Proxy: {"CN=system:kube-proxy", ""},
+		KubeletServer: {"CN=system:node:node-2,O=system:nodes", "192.0.2.8"},
+	} {
+		cert, err := readCertificate(node.Cert(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		options := x509.VerifyOptions{Roots: pool, DNSName: want.host, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+		if _, err := cert.Verify(options); err != nil || cert.Subject.String() != want.subject {
+			t.Errorf("%s: subject %s, %v", name, cert.Subject, err)
+		}
+	}
+	before := contents(t, dir)
+	if _, err := os.Stat(node.Key(CA)); !os.IsNotExist(err) {
+		t.Errorf("the node has the authority's key: %v", err)
+	}
+	if _, err := cluster.EnsureNode(dir, "node-2", []net.IP{net.IPv4(192, 0, 2, 9)}, now); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"kubelet-server.crt"}, changed(before, contents(t, dir))); diff != "" {
+		t.Errorf("files changed by another address:\n%s", diff)
+	}
+}

@@ -1,4 +1,4 @@
-package cluster
+package service
 
 import (
 	"context"
@@ -17,45 +17,38 @@ const answerWithin = 2 * time.Second
 
 // health knows how to find out how each part is.
 type health struct {
-	mu       sync.Mutex
-	checks   map[string]func(context.Context) error       // guarded by mu; by the name of the part's step
-	overview func(context.Context, *control.Status) error // guarded by mu; nil before there is an API server
+	mu     sync.Mutex
+	checks map[string]func(context.Context) error // guarded by mu; by the name of the part's step
 }
 
 // Check has a part asked, whenever somebody wants to know, why it does not work. A check that does not heed its context is
-// not waited for.
-func (e *Environment) Check(step string, check func(context.Context) error) {
-	e.health.mu.Lock()
-	defer e.health.mu.Unlock()
-	if e.health.checks == nil {
-		e.health.checks = map[string]func(context.Context) error{}
+// not waited for; nil takes the part's check away.
+func (s *Service) Check(step string, check func(context.Context) error) {
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	if s.health.checks == nil {
+		s.health.checks = map[string]func(context.Context) error{}
 	}
-	e.health.checks[step] = check
-}
-
-// Overview has nodes and pods filled into the status.
-func (e *Environment) Overview(fill func(context.Context, *control.Status) error) {
-	e.health.mu.Lock()
-	defer e.health.mu.Unlock()
-	e.health.overview = fill
+	if check == nil {
+		delete(s.health.checks, step)
+		return
+	}
+	s.health.checks[step] = check
 }
 
 // status answers over the socket.
-func (e *Environment) status(ctx context.Context) control.Status {
-	status := control.Status{Pid: os.Getpid(), Began: e.Timeline.Began(), Version: e.Config.Version.String(), Server: e.Config.ServerURL(), Parts: map[string]string{}}
-	if e.Timeline.Phase() != control.Running {
+func (s *Service) status(ctx context.Context) control.Status {
+	status := control.Status{Pid: os.Getpid(), Began: s.Timeline.Began(), Phase: s.Timeline.Phase(), Parts: map[string]string{}}
+	if s.Describe != nil {
+		s.Describe(ctx, &status)
+	}
+	if status.Phase != control.Running {
 		return status
 	}
-	e.health.mu.Lock()
-	checks, overview := maps.Clone(e.health.checks), e.health.overview
-	e.health.mu.Unlock()
+	s.health.mu.Lock()
+	checks := maps.Clone(s.health.checks)
+	s.health.mu.Unlock()
 	status.Parts = askAll(ctx, checks)
-	if overview == nil {
-		return status
-	}
-	if err := overview(ctx, &status); err != nil {
-		status.Node = &control.Node{Name: e.Config.NodeName, Fault: err.Error()}
-	}
 	return status
 }
 

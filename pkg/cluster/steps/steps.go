@@ -47,6 +47,17 @@ func (t *Task) Go(fn func(ctx context.Context) error) {
 	})
 }
 
+// GoUntil is Go and returns when ready is closed. If fn returns before, everything is stopped, as with Go.
+func (t *Task) GoUntil(ctx context.Context, ready <-chan struct{}, fn func(ctx context.Context) error) error {
+	t.Go(fn)
+	select {
+	case <-ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // State is what has become of a step.
 type State string
 

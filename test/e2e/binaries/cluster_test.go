@@ -12,16 +12,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"go.etcd.io/etcd/server/v3/embed"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/proa-sh/proa/test/e2e/box"
 )
 
 const (
 	nodeName     = "worker-1"
-	nodeIP       = "192.0.2.10" // of a network that nobody has (RFC 5737)
+	nodeIP       = box.Address
 	server       = "https://" + nodeIP + ":6443"
 	podRange     = "10.244.0.0/16"
 	serviceRange = "10.96.0.0/16"
@@ -51,11 +52,7 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	bin, err := filepath.Abs("../../../bin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cluster{t: t, dir: os.Getenv(dirVariable), bin: bin, cgroup: os.Getenv(cgroupVariable), configs: map[string]string{}, closeEtcd: func() {}}
+	c := &cluster{t: t, dir: box.Dir(), bin: box.Bin(), cgroup: cgroup(box.Dir()), configs: map[string]string{}, closeEtcd: func() {}}
 	t.Cleanup(c.killAll)
 	c.makeNetwork()
 	c.makeCgroup()
@@ -66,24 +63,12 @@ func newCluster(t *testing.T) *cluster {
 // makeNetwork gives the machine, which is a network namespace, an address and a default route.
 func (c *cluster) makeNetwork() {
 	c.t.Helper()
-	lo, err := netlink.LinkByName("lo")
-	uplink := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "uplink"}, PeerName: "internet"}
-	internet := &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Name: "internet"}}
-	address := &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(nodeIP), Mask: net.CIDRMask(24, 32)}}
-	route := &netlink.Route{Gw: net.ParseIP("192.0.2.1")}
-	for _, step := range []func() error{
-		func() error { return err },
-		func() error { return netlink.LinkSetUp(lo) },
-		func() error { return netlink.LinkAdd(uplink) },
-		func() error { return netlink.AddrAdd(uplink, address) },
-		func() error { return netlink.LinkSetUp(uplink) },
-		func() error { return netlink.LinkSetUp(internet) },
-		func() error { return netlink.RouteAdd(route) },
-		func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) },
-	} {
-		if err := step(); err != nil {
-			c.t.Fatalf("set up the network: %v", err)
-		}
+	_, err := box.MakeNetwork()
+	if err == nil {
+		err = os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644)
+	}
+	if err != nil {
+		c.t.Fatalf("set up the network: %v", err)
 	}
 }
 

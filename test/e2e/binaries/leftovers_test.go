@@ -54,7 +54,7 @@ func leftLinks(t *testing.T) []string {
 	var found []string
 	for _, link := range links {
 		switch name := link.Attrs().Name; name {
-		case "lo", "uplink", "internet", "cni0":
+		case "lo", "uplink", "cni0":
 		default:
 			found = append(found, "link "+name)
 		}

@@ -5,112 +5,27 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/proa-sh/proa/test/e2e/box"
 )
 
-const (
-	// stageVariable tells the test binary what it is: nothing, the first process of the namespaces, or the test.
-	stageVariable = "PROA_BINARIES_STAGE"
-	// dirVariable is the directory of this run, cgroupVariable the name of its cgroup in every hierarchy.
-	dirVariable    = "PROA_BINARIES_DIR"
-	cgroupVariable = "PROA_BINARIES_CGROUP"
-)
+// cgroup is the name of this run's cgroup in every hierarchy.
+func cgroup(dir string) string { return "/proa-binaries-" + filepath.Base(dir) }
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(stageVariable) {
-	case "":
-		os.Exit(outside())
-	case "first":
-		os.Exit(first())
-	}
-	os.Exit(m.Run())
-}
-
-// outside runs the test in namespaces of its own and takes away what namespaces do not: files and cgroups.
-func outside() int {
-	// Paths of sockets are short, so the directory's is too.
-	dir, err := os.MkdirTemp("/var/lib", "pb")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "make a directory (needs root):", err)
-		return 1
-	}
-	cgroup := "/proa-binaries-" + filepath.Base(dir)
-	env := append(os.Environ(), stageVariable+"=first", dirVariable+"="+dir, cgroupVariable+"="+cgroup)
-	code := again(env, syscall.CLONE_NEWNET|syscall.CLONE_NEWNS|syscall.CLONE_NEWPID)
-	for _, mount := range cgroupMounts() {
-		if err := removeCgroup(filepath.Join(mount, cgroup)); err != nil {
-			fmt.Fprintln(os.Stderr, "remove cgroup:", err)
-			code = 1
+	around := box.Box{Prefix: "pb", After: func(dir string) error {
+		for _, mount := range cgroupMounts() {
+			if err := removeCgroup(filepath.Join(mount, cgroup(dir))); err != nil {
+				return fmt.Errorf("remove cgroup: %w", err)
+			}
 		}
-	}
-	if os.Getenv("PROA_E2E_KEEP") == "" {
-		if err := os.RemoveAll(dir); err != nil {
-			fmt.Fprintln(os.Stderr, "remove directory:", err)
-			code = 1
-		}
-	}
-	return code
-}
-
-// again runs this program once more, with the same arguments.
-func again(env []string, namespaces uintptr) int {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = env
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: syscall.SIGKILL}
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &exit):
-		return exit.ExitCode()
-	}
-	fmt.Fprintln(os.Stderr, "run the test in namespaces of its own (needs root):", err)
-	return 1
-}
-
-// first is process 1 of the namespaces. It reaps what other processes leave behind, and ends with the test, with which
-// everything ends that still runs.
-func first() int {
-	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	if err == nil {
-		err = unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "set up namespaces:", err)
-		return 1
-	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), stageVariable+"=test")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "start the test:", err)
-		return 1
-	}
-	for {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			fmt.Fprintln(os.Stderr, "wait for processes:", err)
-			return 1
-		}
-		if pid != cmd.Process.Pid || !(status.Exited() || status.Signaled()) {
-			continue
-		}
-		if status.Signaled() {
-			fmt.Fprintln(os.Stderr, "the test was ended by a signal:", status.Signal())
-			return 1
-		}
-		return status.ExitStatus()
-	}
+		return nil
+	}}
+	os.Exit(around.Main(m))
 }
 
 // cgroupMounts are the hierarchies of this machine.

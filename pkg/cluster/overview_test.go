@@ -1,10 +1,7 @@
 package cluster
 
 import (
-	"context"
-	"errors"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -12,23 +9,6 @@ import (
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
 )
-
-func TestAskAllWaitsForNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		got := askAll(t.Context(), map[string]func(context.Context) error{
-			"good":   func(context.Context) error { return nil },
-			"broken": func(context.Context) error { return errors.New("broken") },
-			"slow":   func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-			"deaf":   func(context.Context) error { <-release; return nil },
-		})
-		close(release)
-		want := map[string]string{"good": "", "broken": "broken", "slow": "it does not answer within 2s", "deaf": "it does not answer within 2s"}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-	})
-}
 
 func TestStateOfNode(t *testing.T) {
 	node := func(conditions ...corev1.NodeCondition) *corev1.Node {
@@ -42,7 +22,7 @@ func TestStateOfNode(t *testing.T) {
 		{node(corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: "KubeletNotReady", Message: "no network"}), "KubeletNotReady: no network"},
 		{node(), "it has not told how it is"},
 	} {
-		if diff := cmp.Diff(&control.Node{Name: "n", Fault: test.want}, stateOf(test.node)); diff != "" {
+		if diff := cmp.Diff(control.Node{Name: "n", Fault: test.want}, stateOf(test.node)); diff != "" {
 			t.Error(diff)
 		}
 	}

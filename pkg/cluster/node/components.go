@@ -1,0 +1,135 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+
+	kubeletconfig "k8s.io/kubelet/config/v1beta1"
+
+	"github.com/proa-sh/proa/pkg/cluster/pki"
+	"github.com/proa-sh/proa/pkg/cluster/steps"
+	"github.com/proa-sh/proa/pkg/kubelet"
+	kubeletoptions "github.com/proa-sh/proa/pkg/kubelet/options"
+	"github.com/proa-sh/proa/pkg/kubelet/resources"
+	"github.com/proa-sh/proa/pkg/kubelet/server"
+	"github.com/proa-sh/proa/pkg/network"
+	"github.com/proa-sh/proa/pkg/proxy"
+	"github.com/proa-sh/proa/pkg/proxy/nftables"
+)
+
+// part is a part of Kubernetes.
+type part interface {
+	Run(context.Context) error
+	Healthy() error
+}
+
+// run starts the informers that a component has asked for, and then the component.
+func (n *Node) run(task *steps.Task, step string, c part) {
+	n.API.Start()
+	n.Service.Check(step, func(context.Context) error { return c.Healthy() })
+	task.Go(c.Run)
+}
+
+func (n *Node) startProxy(_ context.Context, task *steps.Task) error {
+	c := n.Config
+	for _, family := range []string{"ip", "ip6"} {
+		if err := n.Ledger.NftTable(family, nftables.TableName); err != nil {
+			return err
+		}
+	}
+	made, err := proxy.New(proxy.Config{
+		Informers: n.API.Informers, NodeName: c.Name, NodeIPs: []netip.Addr{c.IP},
+		DetectLocalMode: proxy.LocalModeClusterCIDR, ClusterCIDRs: []netip.Prefix{c.PodCIDR},
+		HealthzBindAddress: net.JoinHostPort("0.0.0.0", strconv.Itoa(c.ProxyHealthPort)),
+	})
+	if err != nil {
+		return err
+	}
+	n.run(task, StepProxy, made)
+	return nil
+}
+
+func (n *Node) startNetwork(_ context.Context, task *steps.Task) error {
+	c := n.Config
+	made, err := network.New(network.Config{
+		Informers: n.API.Informers, NodeName: c.Name, Ledger: n.Ledger, ConfDir: c.CNIConfDir(), IPAMDir: c.CNIDataDir(),
+		BridgeName: c.Bridge, ClusterCIDRs: []netip.Prefix{c.PodCIDR},
+	})
+	if err != nil {
+		return err
+	}
+	n.run(task, StepNetwork, made)
+	return nil
+}
+
+func (n *Node) startKubelet(_ context.Context, task *steps.Task) error {
+	c := n.Config
+	if err := makeCgroupRoot(c.CgroupRoot); err != nil {
+		return err
+	}
+	api, err := n.kubeletAPI()
+	if err != nil {
+		return err
+	}
+	k, err := kubelet.New(kubelet.Config{
+		NodeName: c.Name, Client: n.API.Client, Informers: n.API.Informers, WatchObjects: n.API.WatchObjects,
+		Kubelet: c.kubeletConfiguration(), Root: c.KubeletDir(), NodeIPs: []net.IP{c.IP.AsSlice()}, API: api,
+	})
+	if err != nil {
+		return err
+	}
+	n.run(task, StepKubelet, k)
+	return nil
+}
+
+// kubeletConfiguration is what differs from the defaults.
+func (c Config) kubeletConfiguration() *kubeletconfig.KubeletConfiguration {
+	k := kubeletoptions.Default()
+	k.Port = int32(c.KubeletPort)
+	k.ContainerRuntimeEndpoint = c.Containerd(false).Endpoint()
+	k.ClusterDNS = []string{c.DNSServiceIP.String()}
+	k.ClusterDomain = c.DNSDomain
+	k.PodLogsDir = c.PodLogsDir()
+	k.CgroupRoot = c.CgroupRoot
+	// A part of the disk says little on a machine that has other uses too; pods go when it is really full.
+	k.EvictionHard = map[string]string{"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"}
+	// Version 1 is what many machines still have, and all that the kubelet needs of it works.
+	k.FailCgroupV1 = new(bool)
+	return k
+}
+
+// makeCgroupRoot makes the cgroup of a node that is not the only one on the machine; the ledger knows of it.
+func makeCgroupRoot(path string) error {
+	if path == "/" {
+		return nil
+	}
+	cgroups, err := resources.Detect()
+	if err != nil {
+		return err
+	}
+	return resources.MakeRoot(cgroups, path)
+}
+
+// kubeletAPI listens for the kubelet.
+func (n *Node) kubeletAPI() (*server.Config, error) {
+	own := pki.At(n.Config.PKIDir())
+	certificate, err := tls.LoadX509KeyPair(own.Cert(pki.KubeletServer), own.Key(pki.KubeletServer))
+	if err != nil {
+		return nil, fmt.Errorf("read kubelet's serving certificate: %w", err)
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(n.Config.KubeletPort)))
+	if err != nil {
+		return nil, fmt.Errorf("serve kubelet API: %w", err)
+	}
+	return &server.Config{
+		Listener: listener,
+		// Certificates are verified by the authenticator.
+		TLS:           &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
+		Authenticator: n.API.Authenticator, Authorizer: n.API.Authorizer,
+		Streaming: true,
+	}, nil
+}

@@ -1,0 +1,82 @@
+package node
+
+import (
+	"net/netip"
+	"path"
+	"path/filepath"
+
+	"github.com/proa-sh/proa/pkg/cluster/containerd"
+	"github.com/proa-sh/proa/pkg/cluster/images"
+)
+
+// Config is one node. It can be written to a file and read by another process.
+type Config struct {
+	// Name and IP are those of the Node.
+	Name string
+	IP   netip.Addr
+	// DataDir keeps what must outlive a reboot; RunDir what ends with the node. The first node's are the cluster's.
+	DataDir, RunDir string
+	// BinDir holds the programs, CertsDir what containerd must know of registries; all nodes share them.
+	BinDir, CertsDir string
+	// Mark is carried by the processes of the node (package process).
+	Mark string
+	// CgroupRoot is the cgroup below which kubepods is.
+	CgroupRoot string
+	// Bridge is the interface that pods are attached to, in the node's own network namespace.
+	Bridge string
+	// KubeletPort and ProxyHealthPort are where the kubelet and the service proxy listen, on all addresses.
+	KubeletPort, ProxyHealthPort int
+	// PodCIDR is the network of all pods of the cluster.
+	PodCIDR netip.Prefix
+	// DNSServiceIP is where pods find the cluster DNS, DNSDomain the cluster's domain.
+	DNSServiceIP netip.Addr
+	DNSDomain    string
+}
+
+// Places of the node's files.
+func (c Config) LogDir() string         { return filepath.Join(c.DataDir, "log") }
+func (c Config) AgentLog() string       { return filepath.Join(c.LogDir(), "agent.log") }
+func (c Config) ContainerdLog() string  { return filepath.Join(c.LogDir(), "containerd.log") }
+func (c Config) StacksFile() string     { return filepath.Join(c.LogDir(), "stacks.txt") }
+func (c Config) PodLogsDir() string     { return filepath.Join(c.LogDir(), "pods") }
+func (c Config) ContainerdRoot() string { return filepath.Join(c.DataDir, "containerd") }
+func (c Config) CNIConfDir() string     { return filepath.Join(c.DataDir, "cni", "net.d") }
+func (c Config) CNIDataDir() string     { return filepath.Join(c.DataDir, "cni", "networks") }
+func (c Config) CNICacheDir() string    { return filepath.Join(c.DataDir, "cni", "cache") }
+func (c Config) KubeletDir() string     { return filepath.Join(c.DataDir, "kubelet") }
+func (c Config) PKIDir() string         { return filepath.Join(c.DataDir, "pki") }
+func (c Config) KubeconfigDir() string  { return filepath.Join(c.DataDir, "kubeconfig") }
+func (c Config) ControlSocket() string  { return filepath.Join(c.RunDir, "control.sock") }
+
+// CNICache is where libcni remembers what plugins have answered; nobody can give it another place. Further nodes have their
+// CNICacheDir mounted there.
+const CNICache = "/var/lib/cni"
+
+// Kubeconfig is the kubeconfig of an identity, such as kubelet or proxy.
+func (c Config) Kubeconfig(identity string) string {
+	return filepath.Join(c.KubeconfigDir(), identity+".conf")
+}
+
+// PodCgroup is the topmost cgroup that holds nothing but the node's pods.
+func (c Config) PodCgroup() string {
+	if c.CgroupRoot == "/" {
+		return "/kubepods"
+	}
+	return path.Clean(c.CgroupRoot)
+}
+
+// Containerd is the configuration of the node's container runtime. restrict says that this machine does not let a process
+// lower its OOM score.
+func (c Config) Containerd(restrict bool) containerd.Config {
+	return containerd.Config{
+		BinDir: c.BinDir, Root: c.ContainerdRoot(), State: filepath.Join(c.RunDir, "containerd"), LogFile: c.ContainerdLog(),
+		CNIBinDir: filepath.Join(c.BinDir, "cni"), CNIConfDir: c.CNIConfDir(), CertsDir: c.CertsDir,
+		SandboxImage: images.PauseName, RuntimeHandlers: []string{"test-handler"},
+		RestrictOOMScoreAdj: restrict, Mark: c.Mark,
+	}
+}
+
+// Images reaches the images of the node, also from outside of its namespaces.
+func (c Config) Images() containerd.ImageStore {
+	return containerd.ImageStore{Socket: c.Containerd(false).Socket()}
+}
