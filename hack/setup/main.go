@@ -20,6 +20,10 @@ func packages() []wanted {
 		{"iproute2", "ip", "shows and makes network devices in tests"},
 		{"util-linux", "nsenter", "enters the namespaces of a node in tests"},
 		{"dpkg", "dpkg-deb", "takes packages apart for test images"},
+		{"gcc", "gcc", "builds busybox for the images of the conformance suite"},
+		{"libc6-dev", "gencat", "builds busybox"},
+		{"make", "make", "builds busybox"},
+		{"bzip2", "bzip2", "unpacks the sources of busybox"},
 	}
 }
 

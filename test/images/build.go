@@ -94,19 +94,15 @@ func keyOf(entry Entry, packages []debFile) (string, error) {
 
 // files unpacks the packages, prunes them, and adds the names of busybox's programs that no package has.
 func (d debian) files(ctx context.Context, names []string, packages []debFile) ([]images.File, error) {
-	paths, err := d.fetch(ctx, names, packages)
+	files, err := d.unpacked(ctx, names, packages)
 	if err != nil {
 		return nil, err
 	}
-	var files []images.File
-	for _, p := range paths {
-		unpacked, err := unpack(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, unpacked...)
+	i := slices.IndexFunc(files, func(f images.File) bool { return f.Path == busyboxPath })
+	if i < 0 {
+		return nil, fmt.Errorf("package %s has no %s", shellPackage, busyboxPath)
 	}
-	applets, err := applets(ctx, files)
+	applets, err := Applets(ctx, files[i].Content)
 	if err != nil {
 		return nil, err
 	}
@@ -117,19 +113,15 @@ func (d debian) files(ctx context.Context, names []string, packages []debFile) (
 // busyboxPath is where the package has its program.
 const busyboxPath = "/usr/bin/busybox"
 
-// applets makes a link for every program that busybox can be, which it says itself.
-func applets(ctx context.Context, files []images.File) ([]images.File, error) {
-	i := slices.IndexFunc(files, func(f images.File) bool { return f.Path == busyboxPath })
-	if i < 0 {
-		return nil, fmt.Errorf("package %s has no %s", shellPackage, busyboxPath)
-	}
+// Applets makes a link for every program that a busybox can be, which it says itself. The links lead to /usr/bin/busybox.
+func Applets(ctx context.Context, busybox []byte) ([]images.File, error) {
 	dir, err := os.MkdirTemp("", "proa-busybox-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	program := filepath.Join(dir, "busybox")
-	if err := os.WriteFile(program, files[i].Content, 0o700); err != nil {
+	if err := os.WriteFile(program, busybox, 0o700); err != nil {
 		return nil, err
 	}
 	out, err := exec.CommandContext(ctx, program, "--list").Output()

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/proa-sh/proa/pkg/cluster/images"
 )
 
 // debian resolves and fetches packages with apt, as for a machine on which nothing is installed.
@@ -62,7 +64,9 @@ func (d debian) resolve(ctx context.Context, names []string) ([]debFile, error) 
 		return nil, err
 	}
 	all, err := parseURIs(string(out))
-	return slices.DeleteFunc(all, func(f debFile) bool { return slices.Contains(unneeded(), f.Name) }), err
+	return slices.DeleteFunc(all, func(f debFile) bool {
+		return slices.Contains(unneeded(), f.Name) && !slices.Contains(names, f.Name)
+	}), err
 }
 
 // parseURIs reads what apt-get --print-uris prints: 'URI' file size, and a hash or none.
@@ -101,4 +105,51 @@ func (d debian) fetch(ctx context.Context, names []string, files []debFile) ([]s
 		}
 	}
 	return paths, nil
+}
+
+// Packages are Debian's, with what they depend on, as they are unpacked for images that are built elsewhere.
+type Packages struct {
+	debian debian
+	names  []string
+	// Files are the names of the packages' files, which have the versions in them.
+	files []debFile
+}
+
+// Resolve finds the packages and what they depend on. What is fetched is kept in cache, an absolute path.
+func Resolve(ctx context.Context, cache string, names []string) (Packages, error) {
+	p := Packages{debian: debian{cache: cache}, names: names}
+	var err error
+	p.files, err = p.debian.resolve(ctx, names)
+	return p, err
+}
+
+// Versions tells one set of packages from another.
+func (p Packages) Versions() []string {
+	var versions []string
+	for _, f := range p.files {
+		versions = append(versions, f.File)
+	}
+	return versions
+}
+
+// Unpack gives the packages' files, without what no program needs.
+func (p Packages) Unpack(ctx context.Context) ([]images.File, error) {
+	files, err := p.debian.unpacked(ctx, p.names, p.files)
+	return prune(files), err
+}
+
+func (d debian) unpacked(ctx context.Context, names []string, packages []debFile) ([]images.File, error) {
+	paths, err := d.fetch(ctx, names, packages)
+	if err != nil {
+		return nil, err
+	}
+	var files []images.File
+	for _, p := range paths {
+		unpacked, err := unpack(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, unpacked...)
+	}
+	return files, nil
 }

@@ -1,0 +1,124 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proa-sh/proa/test/conformance/report"
+)
+
+// slowest is how many specs the summary names that are slow against upstream.
+const slowest = 20
+
+// summaryFile is the summary in the directory of results.
+const summaryFile = "summary.txt"
+
+// summarize prints a run, keeps what it prints, and gives an error unless all passed.
+func (t tree) summarize(out io.Writer, run report.Run, dir string) error {
+	before, err := report.ReadTimes(t.upstreamTimes())
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(filepath.Join(dir, summaryFile))
+	if err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	defer file.Close()
+	both := io.MultiWriter(out, file)
+	failed := len(run.Failed())
+	if failed > 0 {
+		fmt.Fprintln(both, "\nFailed:")
+		run.Failures(both)
+	}
+	fmt.Fprintln(both, "\nSlowest against upstream on such a machine:")
+	pairs := report.Compare(run.Times(), before)
+	report.WritePairs(both, pairs[:min(slowest, len(pairs))])
+	fmt.Fprintln(both)
+	run.Table(both)
+	fmt.Fprintf(both, "%s\nResults: %s\n", run.Walls(), dir)
+	if failed > 0 {
+		return fmt.Errorf("%d of %d specs failed", failed, len(run.Results))
+	}
+	return nil
+}
+
+func newReport() *cobra.Command {
+	write := false
+	cmd := &cobra.Command{
+		Use:   "report [DIR]",
+		Short: "Print the results in a directory, or those of the last full run",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, dirs []string) error {
+			t, err := findTree(cmd.Context())
+			if err != nil {
+				return err
+			}
+			run, err := t.find(dirs, func(r report.Run) bool { return r.Full && len(r.Upstream) == 0 })
+			if err != nil {
+				return err
+			}
+			if write {
+				return report.WriteREADME(filepath.Join(t.source(), "README.md"), run)
+			}
+			run.Failures(cmd.OutOrStdout())
+			run.Table(cmd.OutOrStdout())
+			fmt.Fprintln(cmd.OutOrStdout(), run.Walls())
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&write, "write-readme", false, "write the result into the README instead")
+	return cmd
+}
+
+func newCompare() *cobra.Command {
+	return &cobra.Command{
+		Use:   "compare [DIR DIR]",
+		Short: "Print how long each spec took in one run against another",
+		Long:  "Print how long each spec took in one run against another: without directories, our last run against upstream's last.",
+		Args:  func(_ *cobra.Command, args []string) error { return pairOrNone(args) },
+		RunE: func(cmd *cobra.Command, dirs []string) error {
+			t, err := findTree(cmd.Context())
+			if err != nil {
+				return err
+			}
+			ours, err := t.find(firstOf(dirs, 0), func(r report.Run) bool { return len(r.Upstream) == 0 })
+			if err != nil {
+				return err
+			}
+			theirs, err := t.find(firstOf(dirs, 1), func(r report.Run) bool { return len(r.Upstream) > 0 })
+			if err != nil {
+				return err
+			}
+			report.WritePairs(cmd.OutOrStdout(), report.Compare(ours.Times(), theirs.Times()))
+			return nil
+		},
+	}
+}
+
+func pairOrNone(args []string) error {
+	if len(args) != 0 && len(args) != 2 {
+		return errors.New("give two directories or none")
+	}
+	return nil
+}
+
+// firstOf is the n-th of dirs alone, if there are any.
+func firstOf(dirs []string, n int) []string {
+	if len(dirs) == 0 {
+		return nil
+	}
+	return dirs[n : n+1]
+}
+
+// find reads the run in the directory, or the last that matches.
+func (t tree) find(dirs []string, match func(report.Run) bool) (report.Run, error) {
+	if len(dirs) > 0 {
+		return report.Read(dirs[0])
+	}
+	return report.Last(t.results(), match)
+}
