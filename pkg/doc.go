@@ -13,8 +13,8 @@
 //   - scheduler gives pods nodes, by plugins on the published framework interfaces.
 //   - kubelet runs pods by a container runtime: stages that know values and not each other, put together in kubelet.go.
 //   - proxy makes Services reachable by nftables; network gives pods addresses and names.
-//   - cluster is what the command proa does: it starts all of this, with etcd and containerd, in one process, and keeps a
-//     ledger of every change to the host.
+//   - cluster is what the command proa does: it starts all of this, with etcd and containerd, in one process, keeps a
+//     ledger of every change to the host, and makes further nodes of namespaces on the same machine.
 //
 // What they share: component (flags, health, leader election), and the leaf packages pods, nodes, services and quota, pure
 // questions about one kind.
