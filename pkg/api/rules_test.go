@@ -50,12 +50,17 @@ func functions(t *testing.T, dir string) map[string]bool {
 	return out
 }
 
-// selectors returns what a package uses of its rules.
+// selectors returns what a package uses of its rules, be it a function of the package of rules or a method of rules that a
+// function gives.
 func selectors(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
 	inspect(t, dir, func(n ast.Node) {
-		if s, ok := n.(*ast.SelectorExpr); ok && fmt.Sprint(s.X) == "rules" {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return
+		}
+		if _, given := s.X.(*ast.CallExpr); given || fmt.Sprint(s.X) == "rules" {
 			out[s.Sel.Name] = true
 		}
 	})
