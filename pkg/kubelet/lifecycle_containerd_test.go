@@ -288,6 +288,17 @@ func TestContainerd(t *testing.T) {
 		r.remove("init")
 		r.wait("init", "gone", gone)
 	})
+	t.Run("an image is mounted as a volume", func(t *testing.T) {
+		r := r.with(t)
+		c := run("exists", "/image"+containerdtest.Program)
+		c.VolumeMounts = []v1.VolumeMount{{Name: "v", MountPath: "/image"}}
+		r.create("image", v1.PodSpec{RestartPolicy: v1.RestartPolicyNever, Containers: []v1.Container{c}, Volumes: []v1.Volume{{
+			Name: "v", VolumeSource: v1.VolumeSource{Image: &v1.ImageVolumeSource{Reference: containerdtest.Image, PullPolicy: v1.PullNever}},
+		}}})
+		r.wait("image", "succeeded", func(p *v1.Pod) bool { return p != nil && p.Status.Phase == v1.PodSucceeded })
+		r.remove("image")
+		r.wait("image", "gone", gone)
+	})
 	t.Run("a node that runs short evicts", func(t *testing.T) {
 		r := r.with(t)
 		r.create("victim", v1.PodSpec{Containers: []v1.Container{run("pause")}})

@@ -39,6 +39,7 @@ func kinds(cfg Config, tokens *tokens) []kind {
 	return []kind{
 		emptyDir{mounter: cfg.Mounter, node: cfg.Node},
 		hostPath{},
+		image{},
 		content.kind("kubernetes.io~configmap", onDisk, cfg.Mounter,
 			func(s *v1.VolumeSource) bool { return s.ConfigMap != nil }, configMapVolume),
 		content.kind("kubernetes.io~secret", inMemory, cfg.Mounter,
