@@ -45,6 +45,7 @@ func await[P any](ctx context.Context, informer cache.SharedIndexInformer, wante
 
 // awaitNode returns when pods can run on the first node.
 func (p *parts) awaitNode(ctx context.Context, _ *steps.Task) error {
+	p.informers.Core().V1().Pods().Informer() // for the overview
 	overview := p.overview
 	p.env.overview.Store(&overview)
 	return p.awaitReady(ctx, p.env.Config.NodeName, p.env.Timeline.Began())

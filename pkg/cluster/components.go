@@ -3,14 +3,12 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/proa-sh/proa/pkg/apiserver"
@@ -43,7 +41,7 @@ func Components(e *Environment) []steps.Step {
 		{Name: StepControllers, After: []string{StepAPIServer}, Start: c.startControllers},
 		{Name: StepScheduler, After: []string{StepAPIServer}, Start: c.startScheduler},
 		{Name: StepNode, After: []string{node.StepKubelet, node.StepNetwork, StepControllers, node.StepPauseImage}, Start: c.awaitNode},
-		{Name: StepNodes, After: []string{StepCertificates}, Start: c.fleet.start, Stop: c.fleet.stop, StopWithin: shutDownWithin + steps.DefaultStop},
+		{Name: StepNodes, After: []string{StepCertificates}, Start: c.fleet.start, Stop: c.fleet.stop, StopWithin: stopNodesWithin},
 		{Name: StepDNS, After: []string{StepNode, node.StepDNSImage, StepScheduler, node.StepProxy}, Start: c.startDNS},
 	}
 	for _, m := range c.fleet.all() {
@@ -54,8 +52,10 @@ func Components(e *Environment) []steps.Step {
 
 // parts are what the components share.
 type parts struct {
-	env       *Environment
+	env *Environment
+	// server is the API server in this process, or nil; then remote says how to reach the one that is a program.
 	server    *apiserver.Server
+	remote    *rest.Config
 	informers informers.SharedInformerFactory
 	// informing is the life of the informers, which is the API server's: it outlives those who use them.
 	informing context.Context
@@ -63,73 +63,26 @@ type parts struct {
 	fleet *fleet
 }
 
-// startAPIServer serves the API and returns when everything that a cluster starts with exists.
-func (p *parts) startAPIServer(ctx context.Context, task *steps.Task) error {
-	c := p.env.Config
-	var err error
-	p.server, err = apiserver.New(ctx, controlplane.Options(controlplane.Config{
-		Certificates: p.env.PKI, Etcd: p.env.Etcd.Endpoint(), Address: c.NodeIP.AsSlice(), BindAddress: net.IPv4zero, Port: c.APIPort,
-		ServiceRange: c.ServiceCIDR.String(), Domain: c.DNSDomain,
-	}))
-	if err != nil {
-		return err
-	}
-	p.informers, p.informing = p.server.Informers(), ctx
-	task.Go(p.server.Run)
-	client, err := p.client("system:proa:health", user.SystemPrivilegedGroup)
-	if err != nil {
-		return err
-	}
-	p.env.Check(StepAPIServer, func(ctx context.Context) error {
-		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-	})
-	if err := p.nodeAPI(); err != nil {
-		return err
-	}
-	return p.server.WaitReady(ctx)
-}
-
-// nodeAPI lets the parts of the first node use the server in this process. Clients of its kubelet are known to the server, so
-// nobody has to be asked over the network.
-func (p *parts) nodeAPI() error {
-	client, err := p.client("system:node:"+p.env.Config.NodeName, user.NodesGroup)
-	if err != nil {
-		return err
-	}
-	p.env.Node.API = &node.API{
-		Client: client, Informers: p.informers, Start: p.startInformers,
-		Authenticator: p.server.Authenticator(), Authorizer: p.server.Authorizer(),
-	}
-	return nil
-}
-
-// startInformers runs those that were asked for.
-func (p *parts) startInformers() { p.informers.StartWithContext(p.informing) }
-
-// client returns a client of a component in this process.
-func (p *parts) client(name string, groups ...string) (kubernetes.Interface, error) {
-	u := &user.DefaultInfo{Name: name, Groups: append(groups, user.AllAuthenticated)}
-	client, err := kubernetes.NewForConfig(rest.AddUserAgent(p.server.ClientConfig(u), name))
-	if err != nil {
-		return nil, fmt.Errorf("make client of %s: %w", name, err)
-	}
-	return client, nil
-}
-
-// component is a part of Kubernetes.
-type component interface {
+// part is a part of Kubernetes.
+type part interface {
 	Run(context.Context) error
 	Healthy() error
 }
 
 // run starts the informers that a component has asked for, and then the component.
-func (p *parts) run(task *steps.Task, step string, c component) {
+func (p *parts) run(task *steps.Task, step string, c part) {
 	p.startInformers()
 	p.env.Check(step, func(context.Context) error { return c.Healthy() })
 	task.Go(c.Run)
 }
 
-func (p *parts) startControllers(_ context.Context, task *steps.Task) error {
+func (p *parts) startControllers(ctx context.Context, task *steps.Task) error {
+	c := p.env.Config
+	if c.Programs[controlplane.ControllerManagerProgram] != "" {
+		kubeconfig := c.Kubeconfig(pki.ControllerManager)
+		return p.runProgram(ctx, task, StepControllers, controlplane.ControllerManagerProgram,
+			controlplane.ControllerManagerFlags(p.controlPlane(), kubeconfig, c.PodCIDR.String()), nil)
+	}
 	settings, err := p.controllerSettings()
 	if err != nil {
 		return err
@@ -145,7 +98,7 @@ func (p *parts) startControllers(_ context.Context, task *steps.Task) error {
 
 // serviceAccount returns the connection of a controller's service account in namespace kube-system.
 func (p *parts) serviceAccount(name string) *rest.Config {
-	return p.server.ClientConfig(&user.DefaultInfo{
+	return p.connection(&user.DefaultInfo{
 		Name:   serviceaccount.MakeUsername("kube-system", name),
 		Groups: append(serviceaccount.MakeGroupNames("kube-system"), user.AllAuthenticated),
 	})
@@ -173,6 +126,10 @@ func (p *parts) controllerSettings() (controllers.Settings, error) {
 }
 
 func (p *parts) startScheduler(ctx context.Context, task *steps.Task) error {
+	if p.env.Config.Programs[controlplane.SchedulerProgram] != "" {
+		flags := controlplane.SchedulerFlags(p.env.Config.Kubeconfig(pki.Scheduler))
+		return p.runProgram(ctx, task, StepScheduler, controlplane.SchedulerProgram, flags, nil)
+	}
 	client, err := p.client(user.KubeScheduler)
 	if err != nil {
 		return err

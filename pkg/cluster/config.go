@@ -5,15 +5,19 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/proa-sh/proa/pkg/cluster/controlplane"
+	"github.com/proa-sh/proa/pkg/cluster/node"
 	"github.com/proa-sh/proa/pkg/cluster/preflight"
 )
 
@@ -50,6 +54,8 @@ type Config struct {
 	NodeCIDR netip.Prefix
 	// Nodes is how many nodes there are to be at least, with this machine. Those that are in the data directory count.
 	Nodes int
+	// Programs are paths of programs that stand in place of our parts, by the names of the five binaries.
+	Programs map[string]string
 	// Verbosity is how much the agents of further nodes log.
 	Verbosity int
 	// MergeKubeconfig puts the cluster into the user's kubeconfig too.
@@ -121,7 +127,25 @@ func (c Config) Validate() error {
 	if !c.NodeIP.IsValid() {
 		faults = append(faults, errors.New("node address must be given"))
 	}
-	return errors.Join(append(faults, c.validateNetworks()...)...)
+	return errors.Join(slices.Concat(faults, c.validateNetworks(), c.validatePrograms())...)
+}
+
+// ProgramNames are those that Programs may have.
+func ProgramNames() []string {
+	return []string{controlplane.APIServerProgram, controlplane.ControllerManagerProgram, controlplane.SchedulerProgram, node.KubeletProgram, node.ProxyProgram}
+}
+
+func (c Config) validatePrograms() []error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.Programs)) {
+		if !slices.Contains(ProgramNames(), name) {
+			faults = append(faults, fmt.Errorf("program %q: no part is called so; parts are %s", name, strings.Join(ProgramNames(), ", ")))
+		}
+		if path := c.Programs[name]; !filepath.IsAbs(path) {
+			faults = append(faults, fmt.Errorf("program %s: path %q must be absolute", name, path))
+		}
+	}
+	return faults
 }
 
 func (c Config) validateNetworks() []error {

@@ -46,12 +46,14 @@ func TestValidateGivesEveryFault(t *testing.T) {
 	if err := example().Validate(); err != nil {
 		t.Fatal(err)
 	}
-	bad := Config{DataDir: "relative", RunDir: "/run/../x", BinDir: "/", KubeletPort: 99, ProxyHealthPort: 99, PodCIDR: netip.MustParsePrefix("10.0.0.0/8"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12")}
+	bad := Config{DataDir: "relative", RunDir: "/run/../x", BinDir: "/", KubeletPort: 99, ProxyHealthPort: 99, PodCIDR: netip.MustParsePrefix("10.0.0.0/8"), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"),
+		NodeCIDR: netip.MustParsePrefix("10.1.0.0/30"), Programs: map[string]string{"etcd": "/x", "kubelet": "x"}}
 	err := bad.Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`data directory "relative"`, `run directory "/run/../x"`, `program directory "/"`, "API port 0 must be", "proxy health port 99 is the kubelet port too", "node name", "cluster name", "node address", "must not overlap"} {
+	for _, want := range []string{`data directory "relative"`, `run directory "/run/../x"`, `program directory "/"`, "API port 0 must be", "proxy health port 99 is the kubelet port too", "node name", "cluster name", "node address", "pod network 10.0.0.0/8 and service network 10.96.0.0/12 must not overlap",
+		"pod network 10.0.0.0/8 and node network 10.1.0.0/30 must not overlap", "from 16 to 29 bits", `program "etcd": no part`, `program kubelet: path "x" must be absolute`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not say %q", err, want)
 		}

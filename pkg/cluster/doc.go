@@ -1,11 +1,17 @@
 // Package cluster is what `proa` does around the control plane: it makes a whole cluster of this machine and takes it
 // away again.
 //
-// In: a Config (directories, names, addresses). Out: a running cluster, an account of its start, and a machine that is as
-// it was when the cluster has been taken down. The order is in steps (what starts after what), the parts are in packages
-// of their own: ledger (host changes), pki, etcd, containerd, images, preflight, control (the socket that the commands
-// talk to); components.go lists the parts of Kubernetes. This package joins them and decides nothing about Kubernetes.
+// In: a Config (directories, names, addresses, how many nodes). Out: a running cluster, an account of its start, and a machine
+// that is as it was when the cluster has been taken down. The order is in steps (what starts after what), the parts are in
+// packages of their own: ledger (host changes), pki, etcd, controlplane, node (what runs on every node), service (a process that
+// can be watched and asked), control (the socket that the commands talk to), program (programs in place of our parts), images,
+// preflight; components.go lists the parts of Kubernetes. This package joins them and decides nothing about Kubernetes.
 //
-// Shown by config_test.go (names and places), and by the tests of package command, which start real parts, kill and
-// restart them, and look for what is left on the machine.
+// The first node is the machine itself. Further nodes are machines of namespaces on it (package machine), each with an agent
+// (package agent) that runs the same parts on client-go; fleet.go and member.go start, stop and end them, records.go remembers
+// them. Each has a process namespace, so that one signal to its first process is a power cut, and its own directories, cgroup
+// and address on a bridge.
+//
+// Shown by config_test.go and records_test.go (names and places), by the tests of package command, which start real parts, kill
+// and restart them, and look for what is left on the machine, and by test/e2e/nodes.
 package cluster

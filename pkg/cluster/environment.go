@@ -139,5 +139,8 @@ func (e *Environment) makeDirs() error {
 	if err := os.MkdirAll(c.LogDir(), 0o700); err != nil {
 		return fmt.Errorf("make log directory: %w", err)
 	}
+	if err := c.keepPrograms(); err != nil {
+		return err
+	}
 	return preflight.WriteVersion(c.DataDir, c.Version)
 }

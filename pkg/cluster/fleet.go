@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/klog/v2"
@@ -26,7 +27,7 @@ type fleet struct {
 
 	mu      sync.Mutex
 	members map[string]*member // guarded by mu
-	// watching is the life of those who wait for the end of machines, watchers are they. Set by start.
+	// watching is the life of those who wait for the end of machines; it is nil before start and after its end. Guarded by mu.
 	watching context.Context
 	watchers sync.WaitGroup
 }
@@ -45,9 +46,10 @@ func (f *fleet) start(ctx context.Context, task *steps.Task) error {
 	if f.program, err = os.Executable(); err != nil {
 		return fmt.Errorf("find own program: %w", err)
 	}
-	f.watching = ctx
+	f.setWatching(ctx)
 	task.Go(func(ctx context.Context) error {
 		<-ctx.Done()
+		f.setWatching(nil)
 		f.watchers.Wait()
 		return nil
 	})
@@ -63,6 +65,21 @@ func (f *fleet) start(ctx context.Context, task *steps.Task) error {
 		group.Go(func() error { return m.powerOn(ctx) })
 	}
 	return group.Wait()
+}
+
+func (f *fleet) setWatching(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watching = ctx
+}
+
+// watch calls fn, which waits for the end of a machine, until the fleet is no longer watched.
+func (f *fleet) watch(fn func(ctx context.Context)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ctx := f.watching; ctx != nil {
+		f.watchers.Go(func() { fn(ctx) })
+	}
 }
 
 // stop ends the pods of all nodes in good order and switches the nodes off, if the pods are to end; else the nodes go on.
@@ -221,7 +238,7 @@ func (f *fleet) makeNetwork(ctx context.Context) error {
 		return err
 	}
 	name := e.Config.nodesBridge()
-	err := errors.Join(e.Ledger.Interface(name), e.Ledger.Cgroup(e.Config.nodesCgroup()), e.Ledger.Dir(node.CNICache))
+	err := errors.Join(e.Ledger.Interface(name), e.Ledger.Cgroup(e.Config.nodesCgroup()), e.Ledger.Dir(node.CNICache), e.Config.Node().AnnounceKubelet(e.Ledger))
 	if err != nil {
 		return err
 	}
@@ -237,5 +254,8 @@ func (f *fleet) makeNetwork(ctx context.Context) error {
 	return network.ShareUplink(ctx, e.Ledger, e.Config.NodeCIDR, e.Config.PodCIDR)
 }
 
-// shutDownWithin bounds the end of a node in good order.
-const shutDownWithin = node.StopPodsWithin + steps.DefaultStop
+// shutDownWithin bounds the end of a node in good order, stopNodesWithin that of all.
+const (
+	shutDownWithin  = node.StopPodsWithin + steps.DefaultStop
+	stopNodesWithin = shutDownWithin + time.Second
+)

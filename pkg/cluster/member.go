@@ -148,8 +148,7 @@ func (m *member) watch(first process.Process, cmd *exec.Cmd) {
 	m.mu.Lock()
 	m.on = true
 	m.mu.Unlock()
-	ctx := m.fleet.watching
-	m.fleet.watchers.Go(func() {
+	m.fleet.watch(func(ctx context.Context) {
 		if err := process.Wait(ctx, first); err != nil {
 			return // the machine outlives this process
 		}
@@ -189,7 +188,11 @@ func (m *member) shutDown(ctx context.Context) error {
 	if err != nil || !running {
 		return err
 	}
-	if err := control.NewClient(m.node.ControlSocket()).Stop(ctx, true); err != nil {
+	err = control.NewClient(m.node.ControlSocket()).Stop(ctx, true)
+	if errors.Is(err, control.ErrNotRunning) {
+		return fmt.Errorf("end the pods of node %s in good order: its agent does not run", m.record.Name)
+	}
+	if err != nil {
 		return fmt.Errorf("ask node %s to end: %w", m.record.Name, err)
 	}
 	return process.Wait(ctx, first)

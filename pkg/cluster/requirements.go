@@ -65,6 +65,9 @@ func requirements(cfg Config) preflight.Needs {
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "cni/bridge", "cni/host-local", "cni/portmap"} {
 		needs.Programs = append(needs.Programs, preflight.Program{Name: filepath.Join(cfg.BinDir, name), Install: "run `make tools`"})
 	}
+	for name, path := range cfg.Programs {
+		needs.Programs = append(needs.Programs, preflight.Program{Name: path, Install: "give another path for " + name})
+	}
 	if cfg.Nodes > 1 {
 		needs.Programs = append(needs.Programs, preflight.Program{Name: machine.Program(cfg.BinDir), Install: "run `make build`"})
 	}

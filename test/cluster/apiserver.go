@@ -44,8 +44,9 @@ func StartAPI(t testing.TB, change ...func(*options.Options)) *API {
 	<-member.Ready()
 
 	port := FreePort(t)
-	o := controlplane.Options(controlplane.Config{Certificates: certificates, Etcd: member.Endpoint(), Address: net.IPv4(192, 0, 2, 1), BindAddress: local, Port: port,
+	o, err := controlplane.Options(controlplane.Config{Certificates: certificates, Etcd: member.Endpoint(), Address: net.IPv4(192, 0, 2, 1), BindAddress: local, Port: port,
 		ServiceRange: "10.96.0.0/16", Domain: "cluster.local", AggregatorRouting: true})
+	check(t, err)
 	for _, c := range change {
 		c(o)
 	}

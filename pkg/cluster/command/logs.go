@@ -36,11 +36,9 @@ func newLogs(f *flags) *cobra.Command {
 			if len(args) == 1 {
 				part = args[0]
 			}
-			path, keep := logOf(cfg, part)
-			if on != "" && on != cfg.NodeName {
-				if path, keep, err = nodeLogOf(cfg, on, part); err != nil {
-					return err
-				}
+			path, keep, err := logOf(cfg, on, part)
+			if err != nil {
+				return err
 			}
 			return printLog(cmd.Context(), cmd.OutOrStdout(), path, keep, follow)
 		},
@@ -60,39 +58,47 @@ func nodeParts() []string {
 	return []string{node.StepKubelet, node.StepProxy, node.StepNetwork, node.StepContainerd}
 }
 
-// nodeLogOf is logOf for a further node.
-func nodeLogOf(cfg cluster.Config, name, part string) (path string, keep func(line string) bool, err error) {
-	nodes, err := cfg.AllNodes()
+// logOf gives the file in which a part logs, and which of its lines are the part's. An empty part means all that is in one
+// process; an empty node is the first one.
+func logOf(cfg cluster.Config, on, part string) (path string, keep func(line string) bool, err error) {
+	n, log := cfg.Node(), cfg.ServerLog()
+	if on != "" && on != n.Name {
+		if n, err = nodeOf(cfg, on); err != nil {
+			return "", nil, err
+		}
+		if log = n.AgentLog(); part != "" && !slices.Contains(nodeParts(), part) {
+			return "", nil, fmt.Errorf("a further node has no %s", part)
+		}
+	}
+	programs, err := cfg.RunningPrograms()
 	if err != nil {
 		return "", nil, err
 	}
-	i := slices.IndexFunc(nodes, func(n node.Config) bool { return n.Name == name })
-	switch {
-	case i < 0:
-		return "", nil, fmt.Errorf("the cluster has no node %s", name)
+	all := func(string) bool { return true }
+	switch name := cluster.ProgramOf(part); {
 	case part == "":
-		return nodes[i].AgentLog(), func(string) bool { return true }, nil
+		return log, all, nil
+	case part == cluster.StepEtcd:
+		return cfg.EtcdLog(), all, nil
 	case part == node.StepContainerd:
-		return nodes[i].ContainerdLog(), func(string) bool { return true }, nil
-	case slices.Contains(nodeParts(), part):
-		return nodes[i].AgentLog(), entriesOf(part), nil
+		return n.ContainerdLog(), all, nil
+	case programs[name] != "":
+		return n.ProgramLog(name), all, nil
 	}
-	return "", nil, fmt.Errorf("a further node has no %s", part)
+	return log, entriesOf(part), nil
 }
 
-// logOf gives the files in which a part logs, and which of their lines are the part's.
-func logOf(cfg cluster.Config, part string) (path string, keep func(line string) bool) {
-	all := func(string) bool { return true }
-	switch part {
-	case "":
-		return cfg.ServerLog(), all
-	case cluster.StepEtcd:
-		return cfg.EtcdLog(), all
-	case node.StepContainerd:
-		return cfg.Node().ContainerdLog(), all
-	default:
-		return cfg.ServerLog(), entriesOf(part)
+func nodeOf(cfg cluster.Config, name string) (node.Config, error) {
+	nodes, err := cfg.AllNodes()
+	if err != nil {
+		return node.Config{}, err
 	}
+	for _, n := range nodes {
+		if n.Name == name {
+			return n, nil
+		}
+	}
+	return node.Config{}, fmt.Errorf("the cluster has no node %s", name)
 }
 
 // entriesOf says which lines are a part's.

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,10 @@ func TestLogsOfOnePart(t *testing.T) {
 	}
 	for part, want := range map[string][]string{"": lines, "kubelet": lines[:4], "scheduler": lines[4:5], "service-proxy": nil, "api-server": lines[5:]} {
 		var out strings.Builder
-		path, keep := logOf(cfg, part)
+		path, keep, err := logOf(cfg, "", part)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := printLog(t.Context(), &out, path, keep, false); err != nil {
 			t.Fatal(err)
 		}
@@ -43,6 +47,45 @@ func TestLogsOfOnePart(t *testing.T) {
 		}
 		if diff := cmp.Diff(wanted, out.String()); diff != "" {
 			t.Errorf("%q:\n%s", part, diff)
+		}
+	}
+}
+
+func TestLogsOfNodesAndPrograms(t *testing.T) {
+	cfg := cluster.Config{DataDir: t.TempDir(), RunDir: t.TempDir(), NodeName: "vm", NodeCIDR: netip.MustParsePrefix("10.243.0.0/24")}
+	for path, content := range map[string]string{
+		filepath.Join(cfg.NodesDir(), "node-2", "node.json"): `{"name":"node-2","index":2}`,
+		filepath.Join(cfg.RunDir, "programs.json"):           `{"kube-proxy":"/x","kube-scheduler":"/y"}`,
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ on, part, want, fault string }{
+		{on: "vm", want: "log/proa.log"},
+		{part: "kubelet", want: "log/proa.log"},
+		{part: "scheduler", want: "log/kube-scheduler.log"},
+		{part: "etcd", want: "log/etcd.log"},
+		{part: "service-proxy", want: "log/kube-proxy.log"},
+		{on: "node-2", want: "nodes/node-2/log/agent.log"},
+		{on: "node-2", part: "kubelet", want: "nodes/node-2/log/agent.log"},
+		{on: "node-2", part: "containerd", want: "nodes/node-2/log/containerd.log"},
+		{on: "node-2", part: "service-proxy", want: "nodes/node-2/log/kube-proxy.log"},
+		{on: "node-2", part: "etcd", fault: "a further node has no etcd"},
+		{on: "node-3", fault: "the cluster has no node node-3"},
+	} {
+		path, _, err := logOf(cfg, test.on, test.part)
+		if test.fault != "" {
+			if err == nil || err.Error() != test.fault {
+				t.Errorf("%s of %q: error %v, want %q", test.part, test.on, err, test.fault)
+			}
+			continue
+		}
+		if want := filepath.Join(cfg.DataDir, test.want); err != nil || path != want {
+			t.Errorf("%s of %q is in %s, %v; want %s", test.part, test.on, path, err, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ type flags struct {
 	podCIDR, serviceCIDR, nodeCIDR    string
 	nodes, verbosity                  int
 	configFile                        string
+	programs                          map[string]string
 	// serve runs a cluster; it is cluster.Serve but in tests.
 	serve func(context.Context, cluster.Config, *control.Timeline) error
 	// ownSignals gives signals back their usual effect, for a command that handles them itself.
@@ -66,6 +68,7 @@ func newRoot(f *flags) *cobra.Command {
 	set.StringVar(&f.serviceCIDR, "service-cidr", "", "network of the Services")
 	set.StringVar(&f.nodeCIDR, "node-cidr", "", "network of further nodes on this machine")
 	set.IntVar(&f.nodes, "nodes", 0, "how many nodes the cluster is to have at least, with this machine; the others are on it too")
+	set.StringToStringVar(&f.programs, "program", nil, "COMPONENT=PATH: a program that takes the place of a part; components are "+strings.Join(cluster.ProgramNames(), ", "))
 	set.IntVarP(&f.verbosity, "verbosity", "v", 0, "how much the server logs")
 	for _, cmd := range []*cobra.Command{newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newImage(f), newNode(f), newServer(f), newAgent()} {
 		cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
@@ -93,7 +96,7 @@ func (f *flags) config() (cluster.Config, error) {
 	cfg, addressErr := cluster.DefaultConfig()
 	cfg.UseDataDir(f.dataDir)
 	cfg.APIPort, cfg.KubeletPort, cfg.ProxyHealthPort = f.apiPort, f.kubeletPort, f.proxyPort
-	cfg.Nodes, cfg.Verbosity = f.nodes, f.verbosity
+	cfg.Nodes, cfg.Verbosity, cfg.Programs = f.nodes, f.verbosity, f.programs
 	if f.binDir != "" {
 		cfg.BinDir = f.binDir
 	}
@@ -136,6 +139,9 @@ func (f *flags) serverArgs() []string {
 		if value != "" {
 			args = append(args, name, value)
 		}
+	}
+	for name, path := range f.programs {
+		args = append(args, "--program", name+"="+path)
 	}
 	return args
 }

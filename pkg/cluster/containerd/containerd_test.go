@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -166,10 +167,7 @@ func TestPodsOutliveTheDaemon(t *testing.T) {
 	f.runPod(t, "second", "test-handler")
 
 	// Killed: started again, with the pods.
-	daemon.mu.Lock()
-	pid := daemon.pid
-	daemon.mu.Unlock()
-	killed, err := process.Lookup(pid)
+	killed, err := process.Lookup(daemon.Pid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,16 +186,15 @@ func TestPodsOutliveTheDaemon(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatalf("stop: %v", err)
 	}
-	notify, err := listenNotify(filepath.Join(f.cfg.State, "orphan.sock"))
+	env, served, err := awaitNotify(filepath.Join(f.cfg.State, "orphan.sock"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer notify.close()
-	orphan, err := daemon.start(notify.path)
-	if err != nil {
+	orphan := exec.Command(filepath.Join(f.cfg.BinDir, "containerd"), "--config", f.cfg.configFile())
+	orphan.Env = append(append(os.Environ(), process.MarkEnv(f.cfg.Mark), "PATH="+f.cfg.BinDir+":"+os.Getenv("PATH")), env...)
+	if err := errors.Join(orphan.Start(), served(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	<-notify.ready
 	orphanEnded := make(chan error, 1)
 	go func() { orphanEnded <- orphan.Wait() }()
 	next, stopNext := f.run(t)

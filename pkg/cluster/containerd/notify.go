@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,23 @@ func listenNotify(path string) (*notifySocket, error) {
 	n := &notifySocket{path: path, ready: make(chan struct{}), conn: conn}
 	n.done.Go(n.receive)
 	return n, nil
+}
+
+// awaitNotify makes the socket, and gives what the daemon must know of it and a function that waits for its word.
+func awaitNotify(path string) (env []string, wait func(context.Context) error, err error) {
+	n, err := listenNotify(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return []string{"NOTIFY_SOCKET=" + path}, func(ctx context.Context) error {
+		defer n.close()
+		select {
+		case <-n.ready:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}, nil
 }
 
 // receive reads until READY=1 or until the socket is closed.

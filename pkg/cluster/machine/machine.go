@@ -19,9 +19,6 @@ import (
 // program is the first process of a machine, made from cmd/node-init.
 const program = "node-init"
 
-// maxCommand is how much the kernel keeps of a program's name, in bytes.
-const maxCommand = 15
-
 // restartGrace is how long the program may take to end before it is killed.
 const restartGrace = 10 * time.Second
 
@@ -91,7 +88,7 @@ func Find(mark string) (process.Process, bool, error) {
 		return process.Process{}, false, fmt.Errorf("look for machine: %w", err)
 	}
 	for _, p := range marked {
-		if p.Command == program {
+		if p.Runs(program) {
 			return p, true, nil
 		}
 	}
@@ -117,8 +114,7 @@ func (c Config) Restart(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for the program of the machine: %w", err)
 	}
-	name := filepath.Base(c.Spec.Program[0])
-	programs := slices.DeleteFunc(marked, func(p process.Process) bool { return p.Command != name[:min(len(name), maxCommand)] })
+	programs := slices.DeleteFunc(marked, func(p process.Process) bool { return !p.Runs(c.Spec.Program[0]) })
 	if err := process.Stop(ctx, restartGrace, programs...); err != nil {
 		return fmt.Errorf("stop the program of the machine: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -76,7 +77,9 @@ func agent() {
 		f := facts{Life: os.Args[1], Pid: os.Getpid(), Hostname: host, HostnameFile: string(file)}
 		links, _ := netlink.LinkList()
 		for _, l := range links {
-			f.Links += l.Attrs().Name + " "
+			if l.Attrs().Flags&net.FlagUp != 0 { // some kernels have others in every namespace
+				f.Links += l.Attrs().Name + " "
+			}
 		}
 		routes, _ := netlink.RouteList(nil, netlink.FAMILY_V4)
 		for _, r := range routes {

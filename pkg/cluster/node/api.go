@@ -65,7 +65,7 @@ func Remote(ctx context.Context, c Config) (api *API, wait func(), err error) {
 // remoteInformers are one set for all parts. A node may read its own pods, and nothing of other nodes; what the service proxy
 // and the pod network need of those is read with the service proxy's identity.
 func remoteInformers(kubelet, proxy kubernetes.Interface, node string) informers.SharedInformerFactory {
-	factory := informers.NewSharedInformerFactoryWithOptions(kubelet, 0, informers.WithTransform(withoutManagedFields))
+	factory := informers.NewSharedInformerFactoryWithOptions(kubelet, 0, informers.WithTransform(WithoutManagedFields))
 	index := cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc}
 	// The factory hands out what was registered first for a type.
 	factory.InformerFor(&corev1.Pod{}, func(_ kubernetes.Interface, resync time.Duration) cache.SharedIndexInformer {
@@ -91,8 +91,8 @@ func remoteInformers(kubelet, proxy kubernetes.Interface, node string) informers
 	return factory
 }
 
-// withoutManagedFields keeps what nobody on a node reads out of memory.
-func withoutManagedFields(object any) (any, error) {
+// WithoutManagedFields is a transform of informers. It keeps what nobody reads out of memory.
+func WithoutManagedFields(object any) (any, error) {
 	if accessor, ok := object.(metav1.Object); ok {
 		accessor.SetManagedFields(nil)
 	}

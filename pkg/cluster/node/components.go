@@ -34,12 +34,15 @@ func (n *Node) run(task *steps.Task, step string, c part) {
 	task.Go(c.Run)
 }
 
-func (n *Node) startProxy(_ context.Context, task *steps.Task) error {
+func (n *Node) startProxy(ctx context.Context, task *steps.Task) error {
 	c := n.Config
 	for _, family := range []string{"ip", "ip6"} {
 		if err := n.Ledger.NftTable(family, nftables.TableName); err != nil {
 			return err
 		}
+	}
+	if c.Programs[ProxyProgram] != "" {
+		return n.runProxy(ctx, task)
 	}
 	made, err := proxy.New(proxy.Config{
 		Informers: n.API.Informers, NodeName: c.Name, NodeIPs: []netip.Addr{c.IP},
@@ -66,10 +69,13 @@ func (n *Node) startNetwork(_ context.Context, task *steps.Task) error {
 	return nil
 }
 
-func (n *Node) startKubelet(_ context.Context, task *steps.Task) error {
+func (n *Node) startKubelet(ctx context.Context, task *steps.Task) error {
 	c := n.Config
 	if err := makeCgroupRoot(c.CgroupRoot); err != nil {
 		return err
+	}
+	if c.Programs[KubeletProgram] != "" {
+		return n.runKubelet(ctx, task)
 	}
 	api, err := n.kubeletAPI()
 	if err != nil {

@@ -31,6 +31,8 @@ type Config struct {
 	// DNSServiceIP is where pods find the cluster DNS, DNSDomain the cluster's domain.
 	DNSServiceIP netip.Addr
 	DNSDomain    string
+	// Programs are paths of programs that stand in place of parts, by their names (KubeletProgram, ProxyProgram).
+	Programs map[string]string
 }
 
 // Places of the node's files.

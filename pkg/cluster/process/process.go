@@ -31,6 +31,15 @@ type Process struct {
 // String names the process for people.
 func (p Process) String() string { return fmt.Sprintf("process %d (%s)", p.Pid, p.Command) }
 
+// maxCommand is how much the kernel keeps of a program's name, in bytes.
+const maxCommand = 15
+
+// Runs says whether the process runs the program at the path, or another of the same name.
+func (p Process) Runs(path string) bool {
+	name := filepath.Base(path)
+	return p.Command == name[:min(len(name), maxCommand)]
+}
+
 // MarkEnv is the environment entry that marks a process to be started.
 func MarkEnv(mark string) string { return markVariable + "=" + mark }
 

@@ -1,4 +1,4 @@
-package containerd
+package program
 
 import (
 	"errors"
@@ -11,16 +11,16 @@ import (
 // lastLines is how much of the log an error shows, at most lastBytes.
 const lastLines, lastBytes = 8, 16 << 10
 
-// explain adds the end of the daemon's log to an error.
-func (d *Daemon) explain(err error) error {
-	tail, readErr := tailOf(d.cfg.LogFile)
+// explain adds the end of the program's log to an error.
+func (p *Program) explain(err error) error {
+	tail, readErr := tailOf(p.cfg.LogFile)
 	if readErr != nil {
 		return errors.Join(err, readErr)
 	}
 	if tail == "" {
-		return fmt.Errorf("%w; its log %s is empty", err, d.cfg.LogFile)
+		return fmt.Errorf("%w; its log %s is empty", err, p.cfg.LogFile)
 	}
-	return fmt.Errorf("%w; the end of its log %s:\n%s", err, d.cfg.LogFile, tail)
+	return fmt.Errorf("%w; the end of its log %s:\n%s", err, p.cfg.LogFile, tail)
 }
 
 // tailOf gives the last lines of a file.

@@ -99,6 +99,37 @@ func (c cluster) reach(pods []corev1.Pod) {
 	}
 }
 
+// TestPrograms: all five parts are programs of their own, on two nodes.
+func TestPrograms(t *testing.T) {
+	c := cluster{t}
+	before := look(t)
+	args := []string{"--nodes", "2"}
+	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"} {
+		args = append(args, "--program", name+"="+box.Bin(name))
+	}
+	c.up(args...)
+	c.network(c.apply(2))
+	running := "\n" + strings.Join(commands(t), "\n")
+	for name, want := range map[string]int{"kube-apiserver": 1, "kube-controller-manager": 1, "kube-scheduler": 1, "kubelet": 2, "kube-proxy": 2} {
+		if got := strings.Count(running, "\n"+box.Bin(name)+" --"); got != want {
+			t.Errorf("%d processes of %s, want %d:\n%s", got, name, want, running)
+		}
+	}
+	if out := c.must("logs", "scheduler"); !strings.Contains(out, "Caches are synced") {
+		t.Errorf("log of the scheduler: %q", out)
+	}
+	killAll(t)
+	if out, err := proa("up"); err == nil || !strings.Contains(out, "with other programs") {
+		t.Errorf("up with other programs than before: %v, %s", err, out)
+	}
+	c.must(append([]string{"up"}, args...)...)
+	c.reach(c.ready(2))
+	c.must("reset", "--yes")
+	if diff := cmp.Diff(before, look(t)); diff != "" {
+		t.Errorf("the machine after reset (-before +after):\n%s", diff)
+	}
+}
+
 // TestNodes does what can be done with nodes.
 func TestNodes(t *testing.T) {
 	c := cluster{t}

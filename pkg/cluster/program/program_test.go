@@ -1,0 +1,189 @@
+package program
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proa-sh/proa/pkg/cluster/process"
+)
+
+// script is a program of that name that writes the number of its life, and then does what is said.
+func script(t *testing.T, then string) Config {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a-program-with-a-name")
+	text := "#!/bin/sh\ntrap 'exit 0' TERM\necho life >> " + dir + "/lives\necho said something\n" + then + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return Config{Path: path, LogFile: filepath.Join(dir, "log"), Mark: dir, StopGrace: 5 * time.Second}
+}
+
+// lives counts how often the program was started.
+func lives(t *testing.T, c Config) int {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(c.Mark, "lives"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(content), "\n")
+}
+
+// run runs a program until the returned function is called, which gives the error of Run.
+func run(t *testing.T, c Config) (*Program, func() error) {
+	t.Helper()
+	p := New(c)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	t.Cleanup(cancel)
+	select {
+	case <-p.Ready():
+	case err := <-done:
+		t.Fatalf("run: %v", err)
+	}
+	return p, func() error { cancel(); return <-done }
+}
+
+const forever = "tail -f /dev/null & wait"
+
+// kill kills what runs the program and returns when it has ended.
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	p, err := process.Lookup(pid)
+	if err == nil {
+		err = process.Kill(t.Context(), p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDiesAndComesBack(t *testing.T) {
+	c := script(t, forever)
+	p, stop := run(t, c)
+	first := p.Pid()
+	kill(t, first)
+	for p.Pid() == first || p.Pid() == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("it does not come back")
+		}
+	}
+	if err := p.Healthy(); err != nil {
+		t.Error(err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Healthy(); err == nil {
+		t.Error("healthy after the end")
+	}
+	cleanUp(t, c.Mark)
+}
+
+// cleanUp ends what the program has left behind, which is none of the package's business.
+func cleanUp(t *testing.T, mark string) {
+	t.Helper()
+	left, err := process.Marked(mark)
+	if err == nil {
+		err = process.Kill(t.Context(), left...)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFormerIsReplaced: one that a killed process of ours has left behind ends before the next begins.
+func TestFormerIsReplaced(t *testing.T) {
+	c := script(t, forever)
+	former := exec.Command(c.Path)
+	former.Env = append(os.Environ(), process.MarkEnv(c.Mark))
+	out, err := former.StdoutPipe()
+	if err == nil {
+		err = former.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "said something\n" {
+		t.Fatalf("it said %q, %v", line, err)
+	}
+	_, stop := run(t, c)
+	if err := former.Wait(); err != nil {
+		t.Errorf("the former ended with %v", err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	cleanUp(t, c.Mark)
+}
+
+func TestFirstStartMustServe(t *testing.T) {
+	for name, test := range map[string]struct {
+		then    string
+		serving func() ([]string, func(context.Context) error, error)
+		want    []string
+	}{
+		"ends":      {then: "exit 3", serving: waitForEver, want: []string{"a-program-with-a-name ended: exit status 3", "said something"}},
+		"ends well": {then: "exit 0", serving: waitForEver, want: []string{"ended: exit status 0"}},
+		"never serves": {then: forever, serving: func() ([]string, func(context.Context) error, error) {
+			return nil, func(context.Context) error { return errors.New("no answer") }, nil
+		}, want: []string{"has not come up"}},
+		"cannot be asked": {then: forever, serving: func() ([]string, func(context.Context) error, error) { return nil, nil, errors.New("no socket") },
+			want: []string{"no socket"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := script(t, test.then)
+			c.Serving = test.serving
+			err := New(c).Run(t.Context())
+			for _, want := range test.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v does not say %q", err, want)
+				}
+			}
+			cleanUp(t, c.Mark)
+		})
+	}
+	missing := script(t, "")
+	missing.Path += "x"
+	missing.Serving = waitForEver
+	if err := New(missing).Run(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a program that is not there: %v", err)
+	}
+}
+
+func waitForEver() ([]string, func(context.Context) error, error) {
+	return nil, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, nil
+}
+
+func TestEnvironment(t *testing.T) {
+	c := script(t, "echo $A $B ${NOTIFY_SOCKET:-none} $#; "+forever)
+	t.Setenv("NOTIFY_SOCKET", "/run/x")
+	c.Args, c.Env = []string{"1", "2"}, []string{"A=a"}
+	c.Serving = func() ([]string, func(context.Context) error, error) {
+		return []string{"B=" + strconv.Itoa(7)}, func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				if content, _ := os.ReadFile(c.LogFile); strings.Contains(string(content), "a 7 none 2\n") {
+					return nil
+				}
+			}
+			return ctx.Err()
+		}, nil
+	}
+	_, stop := run(t, c)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if n := lives(t, c); n != 1 {
+		t.Errorf("it was started %d times", n)
+	}
+	cleanUp(t, c.Mark)
+}
