@@ -70,6 +70,10 @@ conformance: ## The official conformance suite (as root; needs tools, build). FO
 	$(CONFORMANCE) run --focus "$$FOCUS" --sig "$$SIG" --procs $${PROCS:-8} --nodes $${NODES:-3} --rerun "$$RERUN" \
 		--upstream "$$UPSTREAM" $(if $(KEEP),--keep)
 
+.PHONY: conformance-ci
+conformance-ci: ## A stable and quick part of the conformance suite, of every SIG (as root; needs tools, build)
+	$(CONFORMANCE) run --list test/conformance/ci.txt
+
 .PHONY: conformance-compare
 conformance-compare: ## How long each spec took in our last run against upstream's last (make conformance UPSTREAM=1)
 	$(CONFORMANCE) compare

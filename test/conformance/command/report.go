@@ -58,7 +58,7 @@ func newReport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			run, err := t.find(dirs, func(r report.Run) bool { return r.Full && len(r.Upstream) == 0 })
+			run, err := t.find(dirs, fullRun)
 			if err != nil {
 				return err
 			}
@@ -95,6 +95,7 @@ func newCompare() *cobra.Command {
 				return err
 			}
 			report.WritePairs(cmd.OutOrStdout(), report.Compare(ours.Times(), theirs.Times()))
+			report.WriteChanges(cmd.OutOrStdout(), ours, theirs)
 			return nil
 		},
 	}
@@ -120,5 +121,42 @@ func (t tree) find(dirs []string, match func(report.Run) bool) (report.Run, erro
 	if len(dirs) > 0 {
 		return report.Read(dirs[0])
 	}
-	return report.Last(t.results(), match)
+	runs, err := report.All(t.results(), match)
+	if err != nil {
+		return report.Run{}, err
+	}
+	return runs[0], nil
 }
+
+func newStable() *cobra.Command {
+	within := 5.0
+	cmd := &cobra.Command{
+		Use:   "stable",
+		Short: "Print short specs that passed in every full run that is kept here",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := findTree(cmd.Context())
+			if err != nil {
+				return err
+			}
+			runs, err := report.All(t.results(), fullRun)
+			if err != nil {
+				return err
+			}
+			before, err := report.ReadTimes(t.upstreamTimes())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "# Printed by the command stable: what passed in %d full runs and took upstream at most %.0f s.\n", len(runs), within)
+			for _, name := range report.Stable(runs, before, within) {
+				fmt.Fprintln(cmd.OutOrStdout(), name)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().Float64Var(&within, "seconds", within, "how long they took upstream at most")
+	return cmd
+}
+
+// fullRun is a run of all specs on our own components.
+func fullRun(r report.Run) bool { return r.Full && len(r.Upstream) == 0 }

@@ -21,7 +21,7 @@ func New() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBuild(), newRun(), newReport(), newCompare())
+	root.AddCommand(newBuild(), newRun(), newReport(), newCompare(), newStable())
 	return root
 }
 

@@ -100,7 +100,7 @@ func (t tree) choose(ctx context.Context, o options) (specs, selected []string, 
 	}
 	switch {
 	case o.rerun == "failed":
-		last, err := report.Last(t.results(), func(report.Run) bool { return true })
+		last, err := t.find(nil, func(report.Run) bool { return true })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -172,7 +172,7 @@ func (t tree) withRegistry(ctx context.Context, c cluster.Cluster, do func() err
 func (t tree) runSpecs(ctx context.Context, c cluster.Cluster, o options, specs, selected []string, dir string, say func(string)) (report.Run, error) {
 	result := report.Run{
 		Began: time.Now(), Wall: map[string]float64{}, Commit: commit(ctx, t.root), Machine: machine(),
-		Nodes: o.nodes, Procs: o.procs, Upstream: o.upstream, Full: len(selected) == len(specs),
+		Nodes: o.nodes, Procs: o.procs, Upstream: o.upstream,
 	}
 	programs := suite.Programs{
 		Ginkgo: filepath.Join(t.programs(), build.Ginkgo), Suite: filepath.Join(t.programs(), build.Suite),
@@ -202,5 +202,6 @@ func (t tree) runSpecs(ctx context.Context, c cluster.Cluster, o options, specs,
 			return result, err
 		}
 	}
+	result.Full = len(selected) == len(specs)
 	return result, nil
 }

@@ -103,16 +103,37 @@ func TestRunIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	last, err := Last(results, func(Run) bool { return true })
-	if err != nil || last.Nodes != 0 {
-		t.Errorf("the last run is %+v, %v", last, err)
+	var nodes []int
+	runs, err := All(results, func(Run) bool { return true })
+	for _, run := range runs {
+		nodes = append(nodes, run.Nodes)
 	}
-	full, err := Last(results, func(r Run) bool { return r.Full })
-	if err != nil || full.Nodes != 1 {
-		t.Errorf("the last full run is %+v, %v", full, err)
+	if diff := cmp.Diff([]int{0, 1}, nodes); diff != "" || err != nil {
+		t.Errorf("%v, or not the newest first:\n%s", err, diff)
 	}
-	if _, err := Last(results, func(Run) bool { return false }); err == nil {
+	full, err := All(results, func(r Run) bool { return r.Full })
+	if err != nil || len(full) != 1 || full[0].Nodes != 1 {
+		t.Errorf("the full runs are %+v, %v", full, err)
+	}
+	if _, err := All(results, func(Run) bool { return false }); err == nil {
 		t.Error("a run was found that does not match")
+	}
+}
+
+func TestChangesAndStable(t *testing.T) {
+	before := Run{Results: []Result{{Name: good, Passed: true}, {Name: bad}, {Name: absent, Passed: true}}}
+	other := Run{Results: []Result{{Name: good}, {Name: bad, Passed: true}, {Name: absent, Passed: true}, {Name: "new"}}}
+	var out bytes.Buffer
+	WriteChanges(&out, other, before)
+	if diff := cmp.Diff("fails now:  "+good+"\npasses now: "+bad+"\n", out.String()); diff != "" {
+		t.Error(diff)
+	}
+	times := map[string]float64{good: 1, bad: 1, absent: 1}
+	if diff := cmp.Diff([]string{absent}, Stable([]Run{before, other}, times, 1)); diff != "" {
+		t.Error(diff)
+	}
+	if got := Stable([]Run{before}, times, 0.5); got != nil {
+		t.Errorf("%v took longer", got)
 	}
 }
 

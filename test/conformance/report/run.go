@@ -21,7 +21,7 @@ type Run struct {
 	Nodes, Procs    int
 	// Upstream are the components that were not ours.
 	Upstream []string `json:",omitempty"`
-	// Full is whether all specs were to run.
+	// Full is whether all specs were run, and none broken off.
 	Full    bool
 	Results []Result
 }
@@ -61,23 +61,27 @@ func (r Run) Failed() []string {
 	return names
 }
 
-// Last finds the newest run of those that match, in the directory of all results.
-func Last(results string, match func(Run) bool) (Run, error) {
+// All reads the runs that match, the newest first, from the directory of all results.
+func All(results string, match func(Run) bool) ([]Run, error) {
 	found, err := filepath.Glob(filepath.Join(results, "*", runFile))
 	if err != nil {
-		return Run{}, fmt.Errorf("look for runs: %w", err)
+		return nil, fmt.Errorf("look for runs: %w", err)
 	}
 	slices.Sort(found) // they are named for their time
+	var runs []Run
 	for _, file := range slices.Backward(found) {
 		run, err := Read(filepath.Dir(file))
 		if err != nil {
-			return Run{}, err
+			return nil, err
 		}
 		if match(run) {
-			return run, nil
+			runs = append(runs, run)
 		}
 	}
-	return Run{}, fmt.Errorf("look for runs: there is no such run in %s", results)
+	if len(runs) == 0 {
+		return nil, fmt.Errorf("look for runs: there is no such run in %s", results)
+	}
+	return runs, nil
 }
 
 // FailedSpecs are those of the failed that are specs, and not what comes before or after all of them.
