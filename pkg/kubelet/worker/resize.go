@@ -37,7 +37,7 @@ type resizeState struct {
 	pending podstate.Reason
 	// asked is the generation of the spec for which the node was asked last, answered that for which it has said what it does.
 	asked, answered int64
-	stage   stage
+	stage           stage
 	// done are the instances that were changed in this resize, faults the last failures by container.
 	done   map[string]bool
 	faults map[string]string
