@@ -24,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
-	"github.com/proa-sh/proa/pkg/pods"
 	usage "github.com/proa-sh/proa/pkg/quota"
 )
 
@@ -89,9 +88,7 @@ func (c *Controller) watches() []source.Source {
 			}
 			return []control.Key{control.KeyOf(now.Namespace, now.Name)}
 		}),
-		watch(c, core.Pods().Informer(), func(old, now *v1.Pod) bool {
-			return pods.IsTerminal(old) == pods.IsTerminal(now) && equality.Semantic.DeepEqual(old.Spec, now.Spec) && equality.Semantic.DeepEqual(old.Status.ContainerStatuses, now.Status.ContainerStatuses)
-		}),
+		watch(c, core.Pods().Informer(), c.sameCost),
 		watch(c, core.Services().Informer(), func(old, now *v1.Service) bool { return equality.Semantic.DeepEqual(old.Spec, now.Spec) }),
 		watch(c, core.PersistentVolumeClaims().Informer(), func(old, now *v1.PersistentVolumeClaim) bool {
 			return equality.Semantic.DeepEqual(old.Spec, now.Spec) && equality.Semantic.DeepEqual(old.Status, now.Status)
@@ -110,6 +107,17 @@ func watch[T any](c *Controller, informer cache.SharedIndexInformer, same func(o
 		}
 		return c.quotasOf(any(control.Latest(old, now)).(metav1.Object).GetNamespace())
 	})
+}
+
+// sameCost says whether a pod costs what it cost before. Most changes of a pod, to be put on a node first of all, cost nothing.
+func (c *Controller) sameCost(old, now *v1.Pod) bool {
+	evaluator := c.registry.Get(schema.GroupResource{Resource: "pods"})
+	before, err := evaluator.Usage(old)
+	if err != nil {
+		return false
+	}
+	after, err := evaluator.Usage(now)
+	return err == nil && quota.Equals(before, after)
 }
 
 // quotasOf are the keys of the quotas of a namespace.

@@ -70,6 +70,7 @@ func TestController(t *testing.T) {
 	s.Put(second)
 	// Admission counts a map that is about to be stored. Nobody may take that away; a quota that comes later is reckoned later.
 	controltest.Change(t, s, newQuota(""), func(one *v1.ResourceQuota) { one.Status.Used["configmaps"] = resource.MustParse("2") })
+	controltest.Change(t, s, newPod("b", "250m"), func(pod *v1.Pod) { pod.Spec.NodeName = "n" })
 	later := newQuota("configmaps=1")
 	later.Namespace = "other"
 	s.Put(later)
