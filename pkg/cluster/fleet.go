@@ -60,11 +60,17 @@ func (f *fleet) start(ctx context.Context, task *steps.Task) error {
 	if err := f.makeNetwork(ctx); err != nil {
 		return err
 	}
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for _, m := range members {
-		group.Go(func() error { return m.powerOn(ctx) })
+		group.Go(func() {
+			// The cluster is good without it.
+			if err := m.powerOn(ctx); err != nil && ctx.Err() == nil {
+				f.parts.env.Timeline.Note("Warning: " + err.Error())
+			}
+		})
 	}
-	return group.Wait()
+	group.Wait()
+	return ctx.Err()
 }
 
 func (f *fleet) setWatching(ctx context.Context) {

@@ -34,8 +34,9 @@ type member struct {
 	busy sync.Mutex
 
 	mu sync.Mutex
-	// on is whether the machine runs, since when began says. Guarded by mu, as is all below.
-	on    bool
+	// first is the first process of the machine, zero while it is off, and began when its life did. Guarded by mu, as is all
+	// below.
+	first process.Process
 	began time.Time
 	// works is closed when the agent has told that all parts have started, in this life.
 	works chan struct{}
@@ -58,7 +59,7 @@ func (m *member) changes() *ledger.Ledger { return m.fleet.parts.env.Ledger.Of(m
 func (m *member) isOn() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.on
+	return m.first != process.Process{}
 }
 
 // powerOn starts the machine. One that runs, from before this process began, gets a new agent, and its pods go on.
@@ -146,7 +147,7 @@ func (m *member) report(fault string) {
 // watch notes that the machine runs and, when it has ended, that it does not. cmd is nil if another process started it.
 func (m *member) watch(first process.Process, cmd *exec.Cmd) {
 	m.mu.Lock()
-	m.on = true
+	m.first = first
 	m.mu.Unlock()
 	m.fleet.watch(func(ctx context.Context) {
 		if err := process.Wait(ctx, first); err != nil {
@@ -156,12 +157,22 @@ func (m *member) watch(first process.Process, cmd *exec.Cmd) {
 			// It ends by a signal, or well; there is nothing else to know of it.
 			_ = cmd.Wait()
 		}
-		m.mu.Lock()
-		m.on = false
-		m.mu.Unlock()
 		klog.FromContext(ctx).Info("Node is off", "node", m.record.Name)
-		m.fail(fmt.Errorf("node %s went off; see %s", m.record.Name, m.node.AgentLog()))
+		m.ended(first)
 	})
+}
+
+// ended notes that the machine with that first process is off; there may be another already.
+func (m *member) ended(first process.Process) {
+	m.mu.Lock()
+	current := m.first == first
+	if current {
+		m.first = process.Process{}
+	}
+	m.mu.Unlock()
+	if current {
+		m.fail(fmt.Errorf("node %s went off; see %s", m.record.Name, m.node.AgentLog()))
+	}
 }
 
 // powerOff ends the machine at once and takes away what it leaves on the host.
@@ -174,8 +185,9 @@ func (m *member) powerOff(ctx context.Context) error {
 		return fmt.Errorf("clean up after node %s: %w", m.record.Name, errors.Join(err, undone))
 	}
 	m.mu.Lock()
-	m.on = false
+	first := m.first
 	m.mu.Unlock()
+	m.ended(first)
 	return nil
 }
 
@@ -247,14 +259,14 @@ func (m *member) awaitReady(ctx context.Context) error {
 	defer cancel(nil)
 	m.mu.Lock()
 	m.waiting[&cancel] = true
-	on, began, works := m.on, m.began, m.works
+	began, works := m.began, m.works
 	m.mu.Unlock()
 	defer func() {
 		m.mu.Lock()
 		delete(m.waiting, &cancel)
 		m.mu.Unlock()
 	}()
-	if !on {
+	if !m.isOn() {
 		return fmt.Errorf("node %s is off; see %s", m.record.Name, m.node.AgentLog())
 	}
 	err := m.fleet.parts.awaitReady(ctx, m.record.Name, began)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strconv"
 
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
@@ -108,7 +110,8 @@ func (c Config) kubeletConfiguration() *kubeletconfig.KubeletConfiguration {
 	return k
 }
 
-// makeCgroupRoot makes the cgroup of a node that is not the only one on the machine; the ledger knows of it.
+// makeCgroupRoot makes the cgroup of a node that is not the only one on the machine; the ledger knows of it. Some kubelets want
+// it in every hierarchy.
 func makeCgroupRoot(path string) error {
 	if path == "/" {
 		return nil
@@ -116,6 +119,11 @@ func makeCgroupRoot(path string) error {
 	cgroups, err := resources.Detect()
 	if err != nil {
 		return err
+	}
+	for _, mount := range cgroups.Others {
+		if err := os.MkdirAll(filepath.Join(mount, path), 0o755); err != nil {
+			return fmt.Errorf("make cgroup: %w", err)
+		}
 	}
 	return resources.MakeRoot(cgroups, path)
 }

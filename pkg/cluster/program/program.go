@@ -26,6 +26,8 @@ const (
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 30 * time.Second
 	healthyAfter = time.Minute
+	// settled is how long a program must live at first that has no way to say that it serves.
+	settled = 10 * time.Second
 	// maxLog is the size at which the log is put aside, in bytes; its size is looked at every checkLog.
 	maxLog   = 16 << 20
 	checkLog = time.Hour
@@ -45,7 +47,7 @@ type Config struct {
 	// StopGrace is how long the program may take to end before it is killed.
 	StopGrace time.Duration
 	// Serving makes, for each start, additions to the environment and a function that returns when the program serves or ctx
-	// ends; nil means that it serves as soon as it runs.
+	// ends; nil means that it serves as soon as it runs, and that one which ends soon after has never served.
 	Serving func() (env []string, wait func(ctx context.Context) error, err error)
 }
 
@@ -100,7 +102,7 @@ func (p *Program) Run(ctx context.Context) error {
 		return err
 	}
 	served := sync.OnceFunc(func() { close(p.ready) })
-	backoff := firstBackoff
+	backoff, first := firstBackoff, true
 	for {
 		began := time.Now()
 		err := p.runOnce(ctx, served)
@@ -114,6 +116,10 @@ func (p *Program) Run(ctx context.Context) error {
 		default:
 			return err
 		}
+		if first && p.cfg.Serving == nil && time.Since(began) < settled {
+			return err
+		}
+		first = false
 		if time.Since(began) >= healthyAfter {
 			backoff = firstBackoff
 		}

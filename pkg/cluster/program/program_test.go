@@ -41,10 +41,14 @@ func lives(t *testing.T, c Config) int {
 func run(t *testing.T, c Config) (*Program, func() error) {
 	t.Helper()
 	p := New(c)
+	t.Cleanup(func() {
+		if left, err := process.Marked(c.Mark); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	t.Cleanup(cancel)
 	select {
 	case <-p.Ready():
 	case err := <-done:
@@ -53,7 +57,8 @@ func run(t *testing.T, c Config) (*Program, func() error) {
 	return p, func() error { cancel(); return <-done }
 }
 
-const forever = "tail -f /dev/null & wait"
+// forever starts nothing that could be left behind.
+const forever = "while :; do read x < /dev/null; done"
 
 // kill kills what runs the program and returns when it has ended.
 func kill(t *testing.T, pid int) {
@@ -69,6 +74,9 @@ func kill(t *testing.T, pid int) {
 
 func TestDiesAndComesBack(t *testing.T) {
 	c := script(t, forever)
+	c.Serving = func() ([]string, func(context.Context) error, error) {
+		return nil, func(context.Context) error { return nil }, nil
+	}
 	p, stop := run(t, c)
 	first := p.Pid()
 	kill(t, first)
@@ -85,19 +93,6 @@ func TestDiesAndComesBack(t *testing.T) {
 	}
 	if err := p.Healthy(); err == nil {
 		t.Error("healthy after the end")
-	}
-	cleanUp(t, c.Mark)
-}
-
-// cleanUp ends what the program has left behind, which is none of the package's business.
-func cleanUp(t *testing.T, mark string) {
-	t.Helper()
-	left, err := process.Marked(mark)
-	if err == nil {
-		err = process.Kill(t.Context(), left...)
-	}
-	if err != nil {
-		t.Error(err)
 	}
 }
 
@@ -123,7 +118,6 @@ func TestFormerIsReplaced(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	cleanUp(t, c.Mark)
 }
 
 func TestFirstStartMustServe(t *testing.T) {
@@ -132,7 +126,8 @@ func TestFirstStartMustServe(t *testing.T) {
 		serving func() ([]string, func(context.Context) error, error)
 		want    []string
 	}{
-		"ends":      {then: "exit 3", serving: waitForEver, want: []string{"a-program-with-a-name ended: exit status 3", "said something"}},
+		"ends": {then: "exit 3", serving: waitForEver, want: []string{"a-program-with-a-name ended: exit status 3", "said something"}},
+		"ends, and would not have said that it serves": {then: "exit 3", want: []string{"ended: exit status 3", "said something"}},
 		"ends well": {then: "exit 0", serving: waitForEver, want: []string{"ended: exit status 0"}},
 		"never serves": {then: forever, serving: func() ([]string, func(context.Context) error, error) {
 			return nil, func(context.Context) error { return errors.New("no answer") }, nil
@@ -149,7 +144,6 @@ func TestFirstStartMustServe(t *testing.T) {
 					t.Errorf("error %v does not say %q", err, want)
 				}
 			}
-			cleanUp(t, c.Mark)
 		})
 	}
 	missing := script(t, "")
@@ -185,5 +179,4 @@ func TestEnvironment(t *testing.T) {
 	if n := lives(t, c); n != 1 {
 		t.Errorf("it was started %d times", n)
 	}
-	cleanUp(t, c.Mark)
 }
