@@ -87,6 +87,30 @@ func (c Cluster) Load(ctx context.Context, archive string) error {
 	return c.proa(ctx, startWithin, "image", "load", archive)
 }
 
+// SaveLogs copies what its servers and nodes have logged, which Delete removes, to a directory.
+func (c Cluster) SaveLogs(dir string) error {
+	for _, pattern := range []string{"log/*.log", "nodes/*/log/*.log"} {
+		found, err := filepath.Glob(filepath.Join(DataDir, pattern))
+		if err != nil {
+			return fmt.Errorf("look for logs: %w", err)
+		}
+		for _, file := range found {
+			to := filepath.Join(dir, strings.TrimPrefix(file, DataDir))
+			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+				return fmt.Errorf("save logs: %w", err)
+			}
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return fmt.Errorf("save logs: %w", err)
+			}
+			if err := os.WriteFile(to, content, 0o644); err != nil {
+				return fmt.Errorf("save logs: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // Delete ends it and removes its data. It does so even when ctx has ended.
 func (c Cluster) Delete(ctx context.Context) error {
 	return c.proa(context.WithoutCancel(ctx), stopWithin, "reset", "--yes")

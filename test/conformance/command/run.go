@@ -84,7 +84,7 @@ func run(ctx context.Context, out io.Writer, o options) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make directory for results: %w", err)
 	}
-	result, err := t.inCluster(ctx, c, o.keep, func() (report.Run, error) {
+	result, err := t.inCluster(ctx, c, dir, o.keep, func() (report.Run, error) {
 		return t.runSpecs(ctx, c, o, specs, selected, dir, say)
 	})
 	if len(result.Results) == 0 {
@@ -118,14 +118,18 @@ func (t tree) choose(ctx context.Context, o options) (specs, selected []string, 
 	return specs, selected, err
 }
 
-// inCluster does something in a cluster with the images, which is started for it, and ended unless it is to be kept.
-func (t tree) inCluster(ctx context.Context, c cluster.Cluster, keep bool, do func() (report.Run, error)) (result report.Run, err error) {
+// inCluster does something in a cluster with the images, which is started for it, and ended unless it is to be kept. Its logs
+// are saved in dir.
+func (t tree) inCluster(ctx context.Context, c cluster.Cluster, dir string, keep bool, do func() (report.Run, error)) (result report.Run, err error) {
 	if !c.Running(ctx) {
 		err = c.Start(ctx)
 	}
-	if !keep {
-		defer func() { err = errors.Join(err, c.Delete(ctx)) }()
-	}
+	defer func() {
+		err = errors.Join(err, c.SaveLogs(dir))
+		if !keep {
+			err = errors.Join(err, c.Delete(ctx))
+		}
+	}()
 	if err != nil {
 		return result, err
 	}
