@@ -276,7 +276,7 @@ func (p *parts) poolConfig() worker.Config {
 			CrashMax: p.k.cfg.crashMax(), HostIPs: hostIPs(p.facts.addresses), RuntimeName: p.facts.runtimeName, Hash: runtime.Hash,
 			Resources: p.limits,
 		},
-		Do: p.do, Status: status.Compute, Changed: status.Changed, Event: p.record,
+		Do: p.do, Status: status.Compute, Changed: status.Changed, Repeats: status.Repeats, Event: p.record,
 		Probes: func(pod *v1.Pod, targets []podstate.ProbeTarget) { p.probes.Set(pod, targets) },
 		Ended:  p.k.desired.Ended,
 		Admit: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {

@@ -5,10 +5,15 @@ import (
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/pods"
 )
+
+// ownConditions are those that the kubelet sets.
+var ownConditions = sets.New(v1.PodReadyToStartContainers, v1.PodInitialized, v1.PodReady, v1.ContainersReady, v1.PodScheduled,
+	v1.DisruptionTarget, v1.PodResizePending, v1.PodResizeInProgress)
 
 // setConditions sets the conditions that the kubelet owns and leaves the others.
 func setConditions(s *v1.PodStatus, view *podstate.View) {

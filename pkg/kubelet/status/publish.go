@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,6 +22,25 @@ type Publisher struct{ Client kubernetes.Interface }
 
 // Changed says whether the API has to be told.
 func Changed(known, wanted *v1.PodStatus) bool { return !equality.Semantic.DeepEqual(known, wanted) }
+
+// Repeats says that wanted tells nothing that the kubelet did not tell last: what it has that the API has not is then somebody
+// else's doing. Conditions of others and the times of transitions do not count.
+func Repeats(last, wanted *v1.PodStatus) bool {
+	return equality.Semantic.DeepEqual(ownPart(last), ownPart(wanted))
+}
+
+func ownPart(s *v1.PodStatus) *v1.PodStatus {
+	own := *s
+	own.Conditions = nil
+	for _, c := range s.Conditions {
+		if ownConditions.Has(c.Type) {
+			c.LastTransitionTime, c.LastProbeTime = metav1.Time{}, metav1.Time{}
+			own.Conditions = append(own.Conditions, c)
+		}
+	}
+	slices.SortFunc(own.Conditions, func(a, b v1.PodCondition) int { return strings.Compare(string(a.Type), string(b.Type)) })
+	return &own
+}
 
 // Patch is the strategic merge patch from the known to the wanted status. It carries the UID, so that a pod of the same name
 // made since is not touched.

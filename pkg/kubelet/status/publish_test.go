@@ -72,3 +72,33 @@ func TestPublisher(t *testing.T) {
 		})
 	}
 }
+
+func TestRepeats(t *testing.T) {
+	condition := func(kind v1.PodConditionType, status v1.ConditionStatus, at int64) v1.PodCondition {
+		return v1.PodCondition{Type: kind, Status: status, LastTransitionTime: metav1.Unix(at, 0)}
+	}
+	last := &v1.PodStatus{Phase: v1.PodRunning, Conditions: []v1.PodCondition{
+		condition(v1.PodReady, v1.ConditionTrue, 1), condition("example.com/gate", v1.ConditionFalse, 1), condition(v1.PodInitialized, v1.ConditionTrue, 1),
+	}}
+	for _, tc := range []struct {
+		name   string
+		change func(*v1.PodStatus)
+		want   bool
+	}{
+		{"nothing", func(*v1.PodStatus) {}, true},
+		{"time of a transition", func(s *v1.PodStatus) { s.Conditions[0].LastTransitionTime = metav1.Unix(2, 0) }, true},
+		{"condition of another", func(s *v1.PodStatus) { s.Conditions[1].Status = v1.ConditionTrue }, true},
+		{"order", func(s *v1.PodStatus) { s.Conditions[0], s.Conditions[2] = s.Conditions[2], s.Conditions[0] }, true},
+		{"own condition", func(s *v1.PodStatus) { s.Conditions[0].Status = v1.ConditionFalse }, false},
+		{"own condition gone", func(s *v1.PodStatus) { s.Conditions = s.Conditions[1:] }, false},
+		{"phase", func(s *v1.PodStatus) { s.Phase = v1.PodFailed }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			wanted := last.DeepCopy()
+			tc.change(wanted)
+			if got := Repeats(last, wanted); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}

@@ -16,9 +16,11 @@ type Config struct {
 	Settings Settings
 	// Do carries out an action; it returns when the action has ended or ctx has.
 	Do func(ctx context.Context, task Task) Result
-	// Status computes the status of a pod, Changed whether two differ for the API.
+	// Status computes the status of a pod, Changed whether two differ for the API, Repeats whether a new one says no more than
+	// the last did, apart from what belongs to others.
 	Status  func(*podstate.View) v1.PodStatus
 	Changed func(known, wanted *v1.PodStatus) bool
+	Repeats func(last, wanted *v1.PodStatus) bool
 	// Event records an event on a pod, or on one of its containers.
 	Event func(pod *v1.Pod, container, eventType, reason, message string)
 	// Probes makes exactly these instances of the pod be probed.

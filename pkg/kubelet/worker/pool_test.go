@@ -97,6 +97,7 @@ func (w *world) pool(ctx context.Context) *Pool {
 			return s
 		},
 		Changed: func(a, b *v1.PodStatus) bool { return !cmp.Equal(a, b) },
+		Repeats: func(a, b *v1.PodStatus) bool { return cmp.Equal(a, b) },
 		Event:   func(*v1.Pod, string, string, string, string) {},
 		Probes: func(_ *v1.Pod, targets []podstate.ProbeTarget) {
 			w.mu.Lock()
@@ -141,6 +142,7 @@ func TestPool(t *testing.T) {
 			t.Errorf("an idle pod caused %v", done)
 		}
 		dying := aPod()
+		dying.Status.Phase = v1.PodRunning
 		w.version++
 		dying.ResourceVersion = strconv.Itoa(w.version)
 		dying.DeletionTimestamp, dying.DeletionGracePeriodSeconds = &metav1.Time{Time: time.Now()}, new(int64(5))
@@ -148,7 +150,7 @@ func TestPool(t *testing.T) {
 		synctest.Wait()
 		p.Delete("u")
 		synctest.Wait()
-		want := []string{"publish-status", "stop-container", "publish-status", "stop-sandbox", "unmount-volumes", "remove-cgroup", "delete-pod", "remove-container", "remove-sandbox", "remove-logs"}
+		want := []string{"stop-container", "publish-status", "stop-sandbox", "unmount-volumes", "remove-cgroup", "delete-pod", "remove-container", "remove-sandbox", "remove-logs"}
 		got := w.take()
 		// Publishing runs beside the rest, as unmounting and the cgroup do.
 		less := func(list []string) map[string]int {
@@ -213,6 +215,47 @@ func TestPoolDeletesWithoutStatus(t *testing.T) {
 		synctest.Wait()
 		if _, ok := p.Snapshot("u"); ok {
 			t.Error("the worker is still there")
+		}
+		cancel()
+		p.Wait()
+	})
+}
+
+// TestPoolCorrectsLater: what somebody else writes into the status stands for a while, and goes at once with news.
+func TestPoolCorrectsLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		w := &world{pods: map[types.UID]*podstate.Observed{}}
+		p := w.pool(ctx)
+		p.Update(aPod(), false)
+		synctest.Wait()
+		w.take()
+		tamper := func() {
+			pod := aPod()
+			w.mu.Lock()
+			w.version++
+			pod.ResourceVersion = strconv.Itoa(w.version)
+			w.mu.Unlock()
+			pod.Status.Message = "somebody else's"
+			p.Update(pod, false)
+			synctest.Wait()
+		}
+		tamper()
+		time.Sleep(correctAfter - time.Second)
+		tamper()
+		if done := w.take(); len(done) > 0 {
+			t.Errorf("before its time: %v", done)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"publish-status"}, w.take()); diff != "" {
+			t.Errorf("the correction (-want +got):\n%s", diff)
+		}
+		tamper()
+		p.End("u", podstate.Ending{Reason: "Evicted"})
+		synctest.Wait()
+		if done := w.take(); !slices.Contains(done, "publish-status") {
+			t.Errorf("news waits for the correction: %v", done)
 		}
 		cancel()
 		p.Wait()

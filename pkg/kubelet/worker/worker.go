@@ -32,10 +32,9 @@ type worker struct {
 	// cancels ends actions that make no sense once the pod is to end.
 	cancels map[string]context.CancelFunc
 	targets []podstate.ProbeTarget
-	// published is the status written last, publishedAt the resource version that came of it. The API may not keep every
-	// field; writing the same again to the same object would never end.
-	published   *v1.PodStatus
-	publishedAt string
+	// publishing is the status that is being written, published what came of those before.
+	publishing *v1.PodStatus
+	published  published
 }
 
 // mail is news for a worker.
@@ -127,9 +126,9 @@ func (w *worker) turn(ctx context.Context) time.Time {
 	}
 	view := w.state.View(now)
 	status := w.pool.cfg.Status(view)
-	changed := w.pool.cfg.Changed(&w.state.Pod.Status, &status) && !w.told(&status)
+	due, correct := w.published.due(&w.pool.cfg, w.state.Pod, &status, now)
 	w.expose(view, &status)
-	publish, again := w.state.publish(changed, now)
+	publish, again := w.state.publish(due, now)
 	for _, a := range publish {
 		if a.Kind == PublishStatus {
 			w.launch(ctx, a, &status)
@@ -138,15 +137,17 @@ func (w *worker) turn(ctx context.Context) time.Time {
 		}
 	}
 	w.probe()
-	if wake.IsZero() || !again.IsZero() && again.Before(wake) {
-		wake = again
-	}
-	return wake
+	return earliest(wake, again, correct)
 }
 
-// told says that the API has been told just this, and nobody has changed the object since.
-func (w *worker) told(status *v1.PodStatus) bool {
-	return w.published != nil && w.publishedAt != "" && w.publishedAt == w.state.Pod.ResourceVersion && !w.pool.cfg.Changed(w.published, status)
+// earliest gives the first of some times, of which the zero ones do not count.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if first.IsZero() || !t.IsZero() && t.Before(first) {
+			first = t
+		}
+	}
+	return first
 }
 
 func (w *worker) read() {
@@ -226,7 +227,7 @@ func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 	task := w.task(a, status)
 	w.inFlight++
 	if status != nil {
-		w.published, w.publishedAt = status, ""
+		w.publishing = status
 	}
 	go func() {
 		var r Result
@@ -272,7 +273,7 @@ func (w *worker) finish(ctx context.Context, r Result) {
 		klog.FromContext(ctx).V(2).Info("Action failed", "action", r.Action, "err", r.Err)
 	}
 	if r.Action.Kind == PublishStatus && r.Err == nil && r.Pod != nil {
-		w.publishedAt = r.Pod.ResourceVersion
+		w.published.took(w.publishing, r.Pod.ResourceVersion)
 	}
 	w.state.Apply(r, time.Now())
 }
