@@ -79,7 +79,7 @@ conformance-compare: ## How long each spec took in our last run against upstream
 	$(CONFORMANCE) compare
 
 .PHONY: conformance-readme
-conformance-readme: ## Write the last full result into test/conformance/README.md
+conformance-readme: ## Write the last full results into test/conformance/README.md
 	$(CONFORMANCE) report --write-readme
 
 .PHONY: bench-start

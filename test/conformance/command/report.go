@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -58,12 +59,16 @@ func newReport() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if write {
+				runs, err := t.lastRuns()
+				if err != nil {
+					return err
+				}
+				return report.WriteREADME(filepath.Join(t.source(), "README.md"), runs)
+			}
 			run, err := t.find(dirs, fullRun)
 			if err != nil {
 				return err
-			}
-			if write {
-				return report.WriteREADME(filepath.Join(t.source(), "README.md"), run)
 			}
 			run.Failures(cmd.OutOrStdout())
 			run.Table(cmd.OutOrStdout())
@@ -71,7 +76,7 @@ func newReport() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&write, "write-readme", false, "write the result into the README instead")
+	cmd.Flags().BoolVar(&write, "write-readme", false, "write the last full runs into the README instead")
 	return cmd
 }
 
@@ -156,6 +161,26 @@ func newStable() *cobra.Command {
 	}
 	cmd.Flags().Float64Var(&within, "seconds", within, "how long they took upstream at most")
 	return cmd
+}
+
+// lastRuns are our last full runs, up to three, and upstream's last if there is one.
+func (t tree) lastRuns() ([]report.Run, error) {
+	runs, err := report.All(t.results(), func(r report.Run) bool { return r.Full })
+	if err != nil {
+		return nil, err
+	}
+	var ours, theirs []report.Run
+	for _, run := range runs {
+		if fullRun(run) {
+			ours = append(ours, run)
+		} else {
+			theirs = append(theirs, run)
+		}
+	}
+	if len(ours) == 0 {
+		return nil, errors.New("look for runs: there is no full run of our components")
+	}
+	return slices.Concat(ours[:min(3, len(ours))], theirs[:min(1, len(theirs))]), nil
 }
 
 // fullRun is a run of all specs on our own components.

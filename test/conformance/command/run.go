@@ -121,7 +121,9 @@ func (t tree) choose(ctx context.Context, o options) (specs, selected []string, 
 // inCluster does something in a cluster with the images, which is started for it, and ended unless it is to be kept. Its logs
 // are saved in dir.
 func (t tree) inCluster(ctx context.Context, c cluster.Cluster, dir string, keep bool, do func() (report.Run, error)) (result report.Run, err error) {
-	if !c.Running(ctx) {
+	if c.Running(ctx) {
+		fmt.Fprintln(c.Out, "The cluster that runs already is used as it is.")
+	} else {
 		err = c.Start(ctx)
 	}
 	defer func() {

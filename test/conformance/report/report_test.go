@@ -138,11 +138,12 @@ func TestChangesAndStable(t *testing.T) {
 }
 
 func TestREADME(t *testing.T) {
-	text, err := replaceResult("before\n"+begin+"old\n"+end+"after\n", sample(t))
+	other := Run{Upstream: []string{"kubelet"}, Results: []Result{{Name: "[sig-a] good", Passed: true}}}
+	text, err := replaceResult("before\n"+begin+"old\n"+end+"after\n", []Run{sample(t), other})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before\n" + begin, "1 of 4 passed", "Commit abc; 3 node(s); 8 processes; box", bad, end + "after\n"} {
+	for _, want := range []string{"before\n" + begin, "1 of 4 passed", "Commit abc; 3 node(s); 8 processes; box", bad, "upstream's kubelet: 1 of 1 passed", end + "after\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -150,7 +151,7 @@ func TestREADME(t *testing.T) {
 	if strings.Contains(text, "old") {
 		t.Error("the old result is still there")
 	}
-	if _, err := replaceResult("nothing", Run{}); err == nil {
+	if _, err := replaceResult("nothing", []Run{{}}); err == nil {
 		t.Error("a text without the place for it was taken")
 	}
 }
