@@ -86,7 +86,11 @@ func (p *parts) startDNS(ctx context.Context, _ *steps.Task) error {
 	if err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("read name servers of this machine: %w", err)
 	}
-	err = dns.Apply(ctx, client, dns.Params{ClusterIPs: []netip.Addr{c.DNSServiceIP()}, Domain: c.DNSDomain, Image: images.CoreDNSName, Replicas: 1, Upstream: dns.UpstreamOf(resolv)})
+	err = dns.Apply(ctx, client, dns.Params{
+		ClusterIPs: []netip.Addr{c.DNSServiceIP()}, Domain: c.DNSDomain, Image: images.CoreDNSName, Replicas: 1, Upstream: dns.UpstreamOf(resolv),
+		// Others get the image later, and may go at any time.
+		PreferredNode: c.NodeName,
+	})
 	if err != nil {
 		return err
 	}

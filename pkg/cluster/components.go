@@ -79,6 +79,10 @@ func (p *parts) run(task *steps.Task, step string, c part) {
 func (p *parts) startControllers(ctx context.Context, task *steps.Task) error {
 	c := p.env.Config
 	if c.Programs[controlplane.ControllerManagerProgram] != "" {
+		// Its namesake makes it for volume plugins of an old kind.
+		if err := p.env.Ledger.Dir("/usr/libexec/kubernetes"); err != nil {
+			return err
+		}
 		kubeconfig := c.Kubeconfig(pki.ControllerManager)
 		return p.runProgram(ctx, task, StepControllers, controlplane.ControllerManagerProgram,
 			controlplane.ControllerManagerFlags(p.controlPlane(), kubeconfig, c.PodCIDR.String()), nil)

@@ -58,6 +58,7 @@ func (e *Environment) baseSteps() []steps.Step {
 		{Name: StepCertificates, Start: e.startCertificates},
 		{Name: StepEtcdSocket, Start: e.startEtcd},
 		{Name: StepEtcd, After: []string{StepEtcdSocket}, Start: e.awaitEtcd},
+		e.Node.DNSImage(node.StepContainerd),
 	}, e.Node.Runtime()...)
 }
 

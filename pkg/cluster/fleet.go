@@ -244,12 +244,9 @@ func (f *fleet) makeNetwork(ctx context.Context) error {
 		return err
 	}
 	name := e.Config.nodesBridge()
-	err := errors.Join(e.Ledger.Interface(name), e.Ledger.Cgroup(e.Config.nodesCgroup()), e.Ledger.Dir(node.CNICache), e.Config.Node().AnnounceKubelet(e.Ledger))
+	err := errors.Join(e.Ledger.Interface(name), e.Ledger.Cgroup(e.Config.nodesCgroup()), e.Config.Node().MakePlaces(e.Ledger))
 	if err != nil {
 		return err
-	}
-	if err := os.MkdirAll(node.CNICache, 0o755); err != nil {
-		return fmt.Errorf("make directory of network plugins: %w", err)
 	}
 	if err := machine.EnsureBridge(name, prefixOf(e.Config.gateway(), e.Config.NodeCIDR)); err != nil {
 		return err

@@ -102,7 +102,11 @@ func (m *member) prepare() (machine.Config, error) {
 	if err != nil {
 		return spec, err
 	}
-	for dir, mode := range map[string]os.FileMode{n.RunDir: 0o711, n.LogDir(): 0o700, n.CNICacheDir(): 0o755} {
+	dirs := map[string]os.FileMode{n.RunDir: 0o711, n.LogDir(): 0o700}
+	for _, dir := range n.Places() {
+		dirs[dir] = 0o755
+	}
+	for dir, mode := range dirs {
 		if err := os.MkdirAll(dir, mode); err != nil {
 			return spec, err
 		}
@@ -141,6 +145,17 @@ func (m *member) report(fault string) {
 	case <-m.works:
 	default:
 		close(m.works)
+	}
+}
+
+func (m *member) hasStarted() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	select {
+	case <-m.works:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -306,7 +321,7 @@ func (m *member) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if status.Phase != control.Running {
+	if status.Phase != control.Running && !m.hasStarted() {
 		return fmt.Errorf("it is %s", status.Phase)
 	}
 	var faults []string

@@ -48,10 +48,13 @@ func (c Config) furtherNode(r record) node.Config {
 
 // machine is what the node lives on; program is proa.
 func (c Config) machine(n node.Config, program string) machine.Config {
+	binds := []first.Bind{{Source: c.hostnameFile(n), Target: "/etc/hostname"}}
+	for place, dir := range n.Places() {
+		binds = append(binds, first.Bind{Source: dir, Target: place})
+	}
 	return machine.Config{
 		Spec: first.Spec{
-			Hostname: n.Name, Hide: []string{c.DataDir, c.RunDir},
-			Binds:   []first.Bind{{Source: c.hostnameFile(n), Target: "/etc/hostname"}, {Source: n.CNICacheDir(), Target: node.CNICache}},
+			Hostname: n.Name, Hide: []string{c.DataDir, c.RunDir}, Binds: binds,
 			Program: []string{program, agent.Command, c.agentFile(n)},
 		},
 		BinDir: c.BinDir, Dir: n.RunDir, LogFile: n.AgentLog(), Mark: n.Mark,

@@ -49,13 +49,20 @@ type Node struct {
 
 // Runtime lists the parts that need nobody.
 func (n *Node) Runtime() []steps.Step {
-	pause, coredns := images.SystemArchives(filepath.Join(n.Config.BinDir, "images"))
+	pause, _ := images.SystemArchives(n.imagesDir())
 	return []steps.Step{
 		{Name: StepContainerd, Start: n.startContainerd, Stop: n.stopContainerd, StopWithin: StopPodsWithin + steps.DefaultStop},
 		{Name: StepPauseImage, After: []string{StepContainerd}, Start: n.importImage(pause)},
-		{Name: StepDNSImage, After: []string{StepContainerd}, Start: n.importImage(coredns)},
 	}
 }
+
+// DNSImage is the import of the image of the cluster DNS, after the step that is named.
+func (n *Node) DNSImage(after string) steps.Step {
+	_, coredns := images.SystemArchives(n.imagesDir())
+	return steps.Step{Name: StepDNSImage, After: []string{after}, Start: n.importImage(coredns)}
+}
+
+func (n *Node) imagesDir() string { return filepath.Join(n.Config.BinDir, "images") }
 
 // Components lists the parts of Kubernetes, which come after the step by which the API server answers.
 func (n *Node) Components(api string) []steps.Step {
@@ -76,7 +83,7 @@ func (n *Node) startContainerd(ctx context.Context, task *steps.Task) error {
 	}
 	cfg := n.Config.Containerd(!lower)
 	err = errors.Join(
-		n.Ledger.Dir(cfg.ShimSocketDir()), n.Ledger.Dir(CNICache), n.Ledger.Dir(filepath.Join(CNICache, "results")),
+		n.Ledger.Dir(cfg.ShimSocketDir()), n.Config.MakePlaces(n.Ledger), n.Ledger.Dir(filepath.Join(CNICache, "results")),
 		n.Ledger.MountsUnder(n.Config.RunDir), n.Ledger.MountsUnder(n.Config.DataDir),
 		n.Ledger.Processes(cfg.Mark),
 		n.Ledger.Cgroup(n.Config.PodCgroup()))

@@ -32,23 +32,43 @@ const (
 // foreignTable is what the namesake of our service proxy calls its nftables tables.
 const foreignTable = "kube-proxy"
 
-// containerLogs is where a kubelet on its own makes links to the logs of containers.
-const containerLogs = "/var/log/containers"
+// Places that kubelets on their own use whatever they are told: links to the logs of containers, and sockets of device plugins.
+const (
+	containerLogs = "/var/log/containers"
+	kubeletHome   = "/var/lib/kubelet"
+)
 
-// AnnounceKubelet makes the changes to the host that kubelets on their own make, so that they are in the ledger: settings of the
-// whole machine, and a directory that nodes on it share. It must be called before any of them starts.
-func (c Config) AnnounceKubelet(l *ledger.Ledger) error {
+// Places are directories of the node by the fixed places at which some of its programs look for them.
+func (c Config) Places() map[string]string {
+	places := map[string]string{CNICache: c.CNICacheDir()}
+	if c.Programs[KubeletProgram] != "" {
+		places[containerLogs], places[kubeletHome] = filepath.Join(c.LogDir(), "containers"), c.KubeletDir()
+	}
+	return places
+}
+
+// MakePlaces makes the fixed places on the machine, and the settings of the whole machine that kubelets on their own make, all of
+// which are written to the ledger before. It must be called before a node starts.
+func (c Config) MakePlaces(l *ledger.Ledger) error {
+	for place := range c.Places() {
+		if err := l.Dir(place); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(place, 0o755); err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
+	}
 	if c.Programs[KubeletProgram] == "" {
 		return nil
 	}
-	err := l.Dir(containerLogs)
+	var faults []error
 	for name, value := range map[string]string{
 		"vm/overcommit_memory": "1", "kernel/panic": "10", "kernel/panic_on_oops": "1",
 		"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 	} {
-		err = errors.Join(err, l.SetSysctl(name, value))
+		faults = append(faults, l.SetSysctl(name, value))
 	}
-	return err
+	return errors.Join(faults...)
 }
 
 // ProgramLog is where a program that stands in place of a part writes.
@@ -61,9 +81,6 @@ func (n *Node) runProgram(ctx context.Context, task *steps.Task, step, name stri
 
 func (n *Node) runKubelet(ctx context.Context, task *steps.Task) error {
 	c := n.Config
-	if err := c.AnnounceKubelet(n.Ledger); err != nil {
-		return err
-	}
 	file := filepath.Join(c.RunDir, "kubelet.yaml")
 	if err := writeYAML(file, c.kubeletFile()); err != nil {
 		return err

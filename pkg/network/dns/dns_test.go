@@ -129,3 +129,12 @@ func TestApplyTwice(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPreferredNode(t *testing.T) {
+	p := defaults()
+	p.PreferredNode = "vm"
+	terms := deployment(p).Spec.Template.Spec.Affinity.NodeAffinity.PreferredDuringSchedulingIgnoredDuringExecution
+	if len(terms) != 1 || terms[0].Preference.MatchExpressions[0].Values[0] != "vm" {
+		t.Errorf("preferred: %v", terms)
+	}
+}

@@ -24,6 +24,8 @@ type Params struct {
 	Image    string
 	Replicas int32
 	Upstream Upstream
+	// PreferredNode is the name of a node on which it runs if it can; empty for none.
+	PreferredNode string
 }
 
 // Names that others know: upstream's, so that tools find the name service.
@@ -136,7 +138,7 @@ func podSpec(p Params) corev1.PodSpec {
 			{Key: "CriticalAddonsOnly", Operator: corev1.TolerationOpExists},
 			{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule},
 		},
-		Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		Affinity: &corev1.Affinity{NodeAffinity: preferred(p.PreferredNode), PodAntiAffinity: &corev1.PodAntiAffinity{
 			PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{
 				Weight: 100,
 				PodAffinityTerm: corev1.PodAffinityTerm{
@@ -153,6 +155,18 @@ func podSpec(p Params) corev1.PodSpec {
 			}},
 		}},
 	}
+}
+
+func preferred(node string) *corev1.NodeAffinity {
+	if node == "" {
+		return nil
+	}
+	return &corev1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
+		Weight: 100,
+		Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{
+			Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{node},
+		}}},
+	}}}
 }
 
 func container(p Params) corev1.Container {
