@@ -99,4 +99,4 @@ verify: ## Formatting, vet, import rules, and that generated files are current
 	if [ "$$before" != "$$after" ]; then echo "generated files were stale; commit what 'make generate' wrote:"; git status --short; exit 1; fi
 
 .PHONY: ci
-ci: tools build verify test integration images e2e ## What CI runs
+ci: tools build verify test integration images e2e conformance-ci ## What CI runs

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,11 +59,19 @@ func newBuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return t.build(cmd.Context(), upstream, func(line string) { fmt.Fprintln(cmd.OutOrStdout(), line) })
+			return t.build(cmd.Context(), components(upstream), func(line string) { fmt.Fprintln(cmd.OutOrStdout(), line) })
 		},
 	}
-	cmd.Flags().StringSliceVar(&upstream, "upstream", nil, "build these components of upstream too")
+	cmd.Flags().StringSliceVar(&upstream, "upstream", nil, `build upstream's program for these components too; "1" is all`)
 	return cmd
+}
+
+// components gives those that a flag names, of which "1" is all.
+func components(named []string) []string {
+	if slices.Equal(named, []string{"1"}) {
+		return build.Components()
+	}
+	return named
 }
 
 // build makes all that is needed beside what `make tools build` makes.

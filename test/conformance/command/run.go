@@ -66,9 +66,7 @@ func run(ctx context.Context, out io.Writer, o options) error {
 		return err
 	}
 	say := func(line string) { fmt.Fprintln(out, line) }
-	if len(o.upstream) == 1 && o.upstream[0] == "1" {
-		o.upstream = build.Components()
-	}
+	o.upstream = components(o.upstream)
 	if err := t.build(ctx, o.upstream, say); err != nil {
 		return err
 	}
