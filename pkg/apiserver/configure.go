@@ -3,9 +3,7 @@ package apiserver
 import (
 	"context"
 	"fmt"
-	"reflect"
 
-	apiextensions "k8s.io/apiextensions-apiserver/pkg/apiserver"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -13,21 +11,17 @@ import (
 	"k8s.io/apiserver/pkg/admission/initializer"
 	webhookinit "k8s.io/apiserver/pkg/admission/plugin/webhook/initializer"
 	aggregated "k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
-	"k8s.io/apiserver/pkg/endpoints/openapi"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
-	openapiutil "k8s.io/apiserver/pkg/util/openapi"
 	"k8s.io/apiserver/pkg/util/proxy"
 	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/dynamic"
 	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
-	aggregatorscheme "k8s.io/kube-aggregator/pkg/apiserver/scheme"
 	"k8s.io/utils/clock"
 
-	proaopenapi "github.com/proa-sh/proa/pkg/apiserver/openapi"
 	"github.com/proa-sh/proa/pkg/quota"
 )
 
@@ -66,27 +60,6 @@ func (s *Server) configure(context.Context) error {
 	}
 	c.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis")
 	return nil
-}
-
-func (s *Server) configureOpenAPI() {
-	definitions := openapiutil.GetOpenAPIDefinitionsWithoutDisabledFeatures(proaopenapi.GetOpenAPIDefinitions)
-	namer := openapi.NewDefinitionNamer(externalKinds(s.scheme), apiextensions.Scheme, aggregatorscheme.Scheme)
-	s.generic.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, namer)
-	s.generic.OpenAPIConfig.Info.Title = "Kubernetes"
-	s.generic.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)
-	s.generic.OpenAPIV3Config.Info.Title = "Kubernetes"
-}
-
-// externalKinds returns a scheme with the kinds that clients know: our types are registered for the library's internal
-// version too, which the published documents must not name.
-func externalKinds(all *runtime.Scheme) *runtime.Scheme {
-	out := runtime.NewScheme()
-	for kind, t := range all.AllKnownTypes() {
-		if obj, ok := reflect.New(t).Interface().(runtime.Object); ok && kind.Version != runtime.APIVersionInternal {
-			out.AddKnownTypeWithName(kind, obj)
-		}
-	}
-	return out
 }
 
 // enableVersions switches on every declared version, less those that --runtime-config switches off.

@@ -20,6 +20,7 @@ import (
 // buildCore builds the server of the resources that pkg/api declares.
 func (s *Server) buildCore(ctx context.Context) error {
 	var err error
+	s.generic.SkipOpenAPIInstallation = true // serveDocuments does it
 	s.core, err = s.generic.Complete(s.informers).New("kube-apiserver", s.extensions.GenericAPIServer)
 	if err != nil {
 		return err
@@ -44,7 +45,10 @@ func (s *Server) buildCore(ctx context.Context) error {
 		bound[r] = store
 	}
 	s.informers.Bind(bound)
-	return s.addHooks()
+	if err := s.addHooks(); err != nil {
+		return err
+	}
+	return s.serveDocuments()
 }
 
 // openStorage opens the storage of one resource and serves it in its hub version and its spokes.

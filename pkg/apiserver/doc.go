@@ -5,6 +5,8 @@
 // and custom resources (k8s.io/apiextensions-apiserver). Around them stand authentication (authn), authorization
 // (authz), priority and fairness, audit and admission (admission). [Server.Run] serves until its context ends.
 //
+// The OpenAPI documents are built when they are asked for (documents).
+//
 // What is particular to a resource, beyond its descriptor, lies in registry: subresources that are actions (binding,
 // eviction, exec, log, proxy, token), reviews, and the allocation of service addresses (ipalloc). What has to exist in
 // every cluster is made by bootstrap.

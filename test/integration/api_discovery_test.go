@@ -38,7 +38,7 @@ func TestDiscovery(t *testing.T) {
 	var got []apidiscoveryv2.APIGroupDiscovery
 	for _, path := range []string{"/api", "/apis"} {
 		var list apidiscoveryv2.APIGroupDiscoveryList
-		data, err := api.Client.CoreV1().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").DoRaw(t.Context())
+		data, err := api.Client.CoreV1().RESTClient().Get().RequestURI(path).SetHeader("Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").DoRaw(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func compareTables(t *testing.T, api *cluster.API) {
 		if version == "v1" {
 			path = "/api/v1/" + plural
 		}
-		data, err := api.Client.CoreV1().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json;as=Table;g=meta.k8s.io;v=v1").DoRaw(t.Context())
+		data, err := api.Client.CoreV1().RESTClient().Get().RequestURI(path).SetHeader("Accept", "application/json;as=Table;g=meta.k8s.io;v=v1").DoRaw(t.Context())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -99,7 +99,7 @@ func readOpenAPI(t *testing.T, api *cluster.API) {
 	}
 	get := func(path string, into any) {
 		t.Helper()
-		data, err := api.Client.Discovery().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
+		data, err := api.Client.Discovery().RESTClient().Get().RequestURI(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func readOpenAPI(t *testing.T, api *cluster.API) {
 			}
 		}
 	}
-	get("/openapi/v3/apis/apps/v1", &apps)
+	get(v3.Paths["apis/apps/v1"].ServerRelativeURL, &apps)
 	if kinds := apps.Components.Schemas["io.k8s.api.apps.v1.Deployment"].Kinds; len(kinds) != 1 || kinds[0]["kind"] != "Deployment" {
 		t.Errorf("Deployment is of the kinds %v", kinds)
 	}
