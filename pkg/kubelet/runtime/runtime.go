@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	cri "k8s.io/cri-api/pkg/apis"
@@ -48,10 +49,30 @@ type Runtime struct {
 	// readOnly caches which handlers can mount recursively read-only; guarded by mu, filled at first use.
 	mu       sync.Mutex
 	readOnly map[string]bool
+	// removals are the calls at a time that remove something.
+	removals *semaphore.Weighted
 }
 
+// removalsAtOnce is how many calls remove something at a time. The runtime starts several processes for each; without a limit,
+// hundreds of pods that end together keep new ones from starting, and time each other out.
+const removalsAtOnce = 8
+
 // New returns a Runtime on cfg.
-func New(cfg Config) *Runtime { return &Runtime{cfg: cfg, started: make(chan struct{}, 1)} }
+func New(cfg Config) *Runtime {
+	return &Runtime{cfg: cfg, started: make(chan struct{}, 1), removals: semaphore.NewWeighted(removalsAtOnce)}
+}
+
+// remove makes a call that removes something, when it is its turn. What is gone already is removed.
+func (r *Runtime) remove(ctx context.Context, call func(ctx context.Context, id string) error, id string) error {
+	if err := r.removals.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer r.removals.Release(1)
+	if err := call(ctx, id); err != nil && !isNotFound(err) {
+		return err
+	}
+	return nil
+}
 
 // CreateSandbox makes the pod's network and namespaces. problem is a note on name resolution worth an event.
 func (r *Runtime) CreateSandbox(ctx context.Context, pod *v1.Pod, attempt uint32, cgroupParent string) (problem string, err error) {
@@ -273,7 +294,7 @@ func (r *Runtime) StopContainer(ctx context.Context, id string, grace int64) err
 
 // RemoveContainer removes a stopped instance with its logs.
 func (r *Runtime) RemoveContainer(ctx context.Context, c podstate.Container) error {
-	if err := r.cfg.CRI.RemoveContainer(ctx, c.ID); err != nil && !isNotFound(err) {
+	if err := r.remove(ctx, r.cfg.CRI.RemoveContainer, c.ID); err != nil {
 		return fmt.Errorf("remove container %s: %w", c.ID, err)
 	}
 	return r.removeLogs(c)
@@ -309,18 +330,12 @@ func (r *Runtime) removeLogs(c podstate.Container) error {
 
 // StopSandbox ends the sandbox with all that runs in it and frees its network.
 func (r *Runtime) StopSandbox(ctx context.Context, id string) error {
-	if err := r.cfg.CRI.StopPodSandbox(ctx, id); err != nil && !isNotFound(err) {
-		return err
-	}
-	return nil
+	return r.remove(ctx, r.cfg.CRI.StopPodSandbox, id)
 }
 
 // RemoveSandbox removes the sandbox and the containers in it.
 func (r *Runtime) RemoveSandbox(ctx context.Context, id string) error {
-	if err := r.cfg.CRI.RemovePodSandbox(ctx, id); err != nil && !isNotFound(err) {
-		return err
-	}
-	return nil
+	return r.remove(ctx, r.cfg.CRI.RemovePodSandbox, id)
 }
 
 // RemoveLogs removes the log directory of a pod of which nothing is left.
