@@ -109,6 +109,19 @@ func (w *world) pool(ctx context.Context) *Pool {
 	})
 }
 
+// inPool does something with a pool in the world, under a synthetic clock, and ends the pool.
+func inPool(t *testing.T, w *world, do func(t *testing.T, w *world, p *Pool)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		w.pods = map[types.UID]*podstate.Observed{}
+		p := w.pool(ctx)
+		do(t, w, p)
+		cancel()
+		p.Wait()
+	})
+}
+
 func (w *world) take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,10 +138,7 @@ func aPod() *v1.Pod {
 }
 
 func TestPool(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		w := &world{pods: map[types.UID]*podstate.Observed{}}
-		p := w.pool(ctx)
+	inPool(t, &world{}, func(t *testing.T, w *world, p *Pool) {
 		p.Update(aPod(), false)
 		synctest.Wait()
 		if s, ok := p.Snapshot("u"); !ok || s.Pod.Status.Phase != v1.PodRunning || w.targets != 1 {
@@ -166,18 +176,13 @@ func TestPool(t *testing.T) {
 		if _, ok := p.Snapshot("u"); ok || w.targets != 0 {
 			t.Error("the worker is still there")
 		}
-		cancel()
-		p.Wait()
 	})
 }
 
 // TestPoolDeletesWithoutStatus: an API that refuses the final status, as it does in a namespace that is gone, gets the pod
 // deleted all the same, and what was used on the node is free before.
 func TestPoolDeletesWithoutStatus(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		w := &world{pods: map[types.UID]*podstate.Observed{}}
-		p := w.pool(ctx)
+	inPool(t, &world{}, func(t *testing.T, w *world, p *Pool) {
 		p.Update(aPod(), false)
 		synctest.Wait()
 		w.take()
@@ -216,17 +221,12 @@ func TestPoolDeletesWithoutStatus(t *testing.T) {
 		if _, ok := p.Snapshot("u"); ok {
 			t.Error("the worker is still there")
 		}
-		cancel()
-		p.Wait()
 	})
 }
 
 // TestPoolCorrectsLater: what somebody else writes into the status stands for a while, and goes at once with news.
 func TestPoolCorrectsLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		w := &world{pods: map[types.UID]*podstate.Observed{}}
-		p := w.pool(ctx)
+	inPool(t, &world{}, func(t *testing.T, w *world, p *Pool) {
 		p.Update(aPod(), false)
 		synctest.Wait()
 		w.take()
@@ -257,16 +257,11 @@ func TestPoolCorrectsLater(t *testing.T) {
 		if done := w.take(); !slices.Contains(done, "publish-status") {
 			t.Errorf("news waits for the correction: %v", done)
 		}
-		cancel()
-		p.Wait()
 	})
 }
 
 func TestPoolRejects(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		w := &world{pods: map[types.UID]*podstate.Observed{}, refuse: &podstate.Reason{Reason: "OutOfcpu"}}
-		p := w.pool(ctx)
+	inPool(t, &world{refuse: &podstate.Reason{Reason: "OutOfcpu"}}, func(t *testing.T, w *world, p *Pool) {
 		p.Update(aPod(), false)
 		synctest.Wait()
 		s, ok := p.Snapshot("u")
@@ -286,8 +281,6 @@ func TestPoolRejects(t *testing.T) {
 		if s, _ := p.Snapshot("u2"); s.Ending {
 			t.Error("a pod that ran before was refused")
 		}
-		cancel()
-		p.Wait()
 	})
 }
 
