@@ -38,7 +38,7 @@ func TestDiscovery(t *testing.T) {
 	var got []apidiscoveryv2.APIGroupDiscovery
 	for _, path := range []string{"/api", "/apis"} {
 		var list apidiscoveryv2.APIGroupDiscoveryList
-		data, err := api.Client.CoreV1().RESTClient().Get().RequestURI(path).SetHeader("Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").DoRaw(t.Context())
+		data, err := api.Client.CoreV1().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").DoRaw(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func compareTables(t *testing.T, api *cluster.API) {
 		if version == "v1" {
 			path = "/api/v1/" + plural
 		}
-		data, err := api.Client.CoreV1().RESTClient().Get().RequestURI(path).SetHeader("Accept", "application/json;as=Table;g=meta.k8s.io;v=v1").DoRaw(t.Context())
+		data, err := api.Client.CoreV1().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json;as=Table;g=meta.k8s.io;v=v1").DoRaw(t.Context())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -131,6 +131,12 @@ func readOpenAPI(t *testing.T, api *cluster.API) {
 			}
 			if v3.Paths[key].ServerRelativeURL == "" {
 				t.Errorf("OpenAPI v3 has no %s", key)
+				continue
+			}
+			var document struct{ Paths map[string]any }
+			get(v3.Paths[key].ServerRelativeURL, &document)
+			if len(document.Paths) == 0 {
+				t.Errorf("OpenAPI v3 document %s has no paths", key)
 			}
 		}
 	}
