@@ -60,6 +60,9 @@ func newReport() *cobra.Command {
 				return err
 			}
 			if write {
+				if len(dirs) > 0 {
+					return errors.New("--write-readme takes the last full runs: give no directory")
+				}
 				runs, err := t.lastRuns()
 				if err != nil {
 					return err
