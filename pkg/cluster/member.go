@@ -148,6 +148,7 @@ func (m *member) report(fault string) {
 	}
 }
 
+// hasStarted says that all parts of this life have started once: what the agent does after that is no part of the node.
 func (m *member) hasStarted() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

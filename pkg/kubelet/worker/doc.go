@@ -6,6 +6,8 @@
 // its own that is joined, and is woken by changes of the desired pod, runtime events, probe verdicts, finished actions and
 // timers, never by polling.
 //
+// A status is published when it has news; what somebody else has changed in it is put right ten seconds later (TestPoolCorrectsLater).
+//
 // In come desired pods, podstate.Observed, probe verdicts; out go actions, events, probe targets and podstate.View, from
 // which the status is computed. It never talks to the container runtime or the API by itself and knows no other stage.
 //

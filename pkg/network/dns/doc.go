@@ -1,6 +1,6 @@
 // Package dns runs the cluster's name service, CoreDNS, as a Deployment.
 //
-// In come Params (address, domain, image, the node's resolv.conf); Objects turns them
+// In come Params (address, domain, image, the node's resolv.conf, the node to prefer); Objects turns them
 // into API objects, a pure function, and Apply writes these by server-side apply, which
 // may be repeated. Out goes nothing else: the package runs no server and knows no node.
 //
