@@ -21,6 +21,7 @@ const (
 	maxIndexedParallelism = 100_000
 	manyCompletions       = 100_000
 	maxFailedOfMany       = 10_000
+	maxFailedIndexes      = 100_000
 	maxManagedBy          = 63
 )
 
@@ -174,16 +175,26 @@ func indexedJob(s *batchv1.JobSpec, p *field.Path) field.ErrorList {
 	if s.Completions != nil && s.MaxFailedIndexes != nil && *s.MaxFailedIndexes > completions {
 		errs = append(errs, field.Invalid(p.Child("maxFailedIndexes"), *s.MaxFailedIndexes, "must be less than or equal to completions"))
 	}
-	if completions > manyCompletions && s.BackoffLimitPerIndex != nil {
-		if s.MaxFailedIndexes == nil {
-			errs = append(errs, field.Required(p.Child("maxFailedIndexes"), fmt.Sprintf("must be specified when completions is above %d", manyCompletions)))
-		}
-		if n := ptr.Deref(s.Parallelism, 0); n > maxFailedOfMany {
-			errs = append(errs, field.Invalid(p.Child("parallelism"), n, fmt.Sprintf("must be less than or equal to %d when completions are above %d and used with backoff limit per index", maxFailedOfMany, manyCompletions)))
-		}
-		if n := ptr.Deref(s.MaxFailedIndexes, 0); n > maxFailedOfMany {
-			errs = append(errs, field.Invalid(p.Child("maxFailedIndexes"), n, fmt.Sprintf("must be less than or equal to %d when completions are above %d and used with backoff limit per index", maxFailedOfMany, manyCompletions)))
-		}
+	if n := ptr.Deref(s.MaxFailedIndexes, 0); n > maxFailedIndexes {
+		errs = append(errs, field.Invalid(p.Child("maxFailedIndexes"), n, fmt.Sprintf("must be less than or equal to %d", maxFailedIndexes)))
+	}
+	return append(errs, manyIndexes(s, p)...)
+}
+
+// manyIndexes keeps what is remembered of the failed indexes of a large job small (KEP-3850).
+func manyIndexes(s *batchv1.JobSpec, p *field.Path) field.ErrorList {
+	if ptr.Deref(s.Completions, 0) <= manyCompletions || s.BackoffLimitPerIndex == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	if s.MaxFailedIndexes == nil {
+		errs = append(errs, field.Required(p.Child("maxFailedIndexes"), fmt.Sprintf("must be specified when completions is above %d", manyCompletions)))
+	}
+	if n := ptr.Deref(s.Parallelism, 0); n > maxFailedOfMany {
+		errs = append(errs, field.Invalid(p.Child("parallelism"), n, fmt.Sprintf("must be less than or equal to %d when completions are above %d and used with backoff limit per index", maxFailedOfMany, manyCompletions)))
+	}
+	if n := ptr.Deref(s.MaxFailedIndexes, 0); n > maxFailedOfMany {
+		errs = append(errs, field.Invalid(p.Child("maxFailedIndexes"), n, fmt.Sprintf("must be less than or equal to %d when completions are above %d and used with backoff limit per index", maxFailedOfMany, manyCompletions)))
 	}
 	return errs
 }
@@ -227,14 +238,14 @@ func completionsUpdate(n, o *batchv1.JobSpec, p *field.Path) field.ErrorList {
 	return nil
 }
 
-// templateUpdate lets where the pods of a suspended job that has not yet started run, and with what, still change
-// (KEP-2926, KEP-5440).
+// templateUpdate lets where the pods of a suspended job run, and with what, still change while there are none (KEP-2926,
+// KEP-5440).
 func templateUpdate(newJ, old *batchv1.Job, p *field.Path) field.ErrorList {
 	n, o := &newJ.Spec.Template, &old.Spec.Template
-	if suspendedBeforeStart(old) {
+	if suspendedWithoutPods(old) {
 		kept := o.DeepCopy()
 		s := &kept.Spec
-		s.Affinity = n.Spec.Affinity
+		s.Affinity = withNodeAffinity(s.Affinity, n.Spec.Affinity)
 		s.NodeSelector = n.Spec.NodeSelector
 		s.Tolerations = n.Spec.Tolerations
 		s.SchedulingGates = n.Spec.SchedulingGates
@@ -250,8 +261,21 @@ func templateUpdate(newJ, old *batchv1.Job, p *field.Path) field.ErrorList {
 	return field.ErrorList{field.Invalid(p, n, "field is immutable")}
 }
 
-func suspendedBeforeStart(j *batchv1.Job) bool {
-	return ptr.Deref(j.Spec.Suspend, false) && j.Status.StartTime == nil
+// suspendedWithoutPods says whether a job has no pods and makes none: it never started, or its controller has told that
+// it is suspended and that the last of its pods has gone.
+func suspendedWithoutPods(j *batchv1.Job) bool {
+	s := &j.Status
+	return ptr.Deref(j.Spec.Suspend, false) && s.Active == 0 && (s.StartTime == nil || hasCondition(s, batchv1.JobSuspended))
+}
+
+// withNodeAffinity is the stored affinity with the node affinity of another, the one part of it that may change.
+func withNodeAffinity(stored, other *v1.Affinity) *v1.Affinity {
+	out := ptr.To(ptr.Deref(stored, v1.Affinity{}))
+	out.NodeAffinity = ptr.Deref(other, v1.Affinity{}).NodeAffinity
+	if *out == (v1.Affinity{}) && other == nil {
+		return nil
+	}
+	return out
 }
 
 func copyResources(to, from []v1.Container) {

@@ -2,8 +2,6 @@ package batch
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
@@ -142,11 +140,11 @@ func successRule(s *batchv1.JobSpec, rule *batchv1.SuccessPolicyRule, p *field.P
 		if len(*rule.SucceededIndexes) > maxPolicyIndexes {
 			errs = append(errs, field.TooLong(ip, *rule.SucceededIndexes, maxPolicyIndexes))
 		}
-		n, err := countIndexes(*rule.SucceededIndexes, int64(ptr.Deref(s.Completions, 0)))
+		indexes, err := parseIndexes(*rule.SucceededIndexes, int64(ptr.Deref(s.Completions, 0)))
 		if err != nil {
 			errs = append(errs, field.Invalid(ip, *rule.SucceededIndexes, fmt.Sprintf("error parsing succeededIndexes: %s", err)))
 		} else {
-			total = n
+			total = countIndexes(indexes)
 		}
 	}
 	if c := rule.SucceededCount; c != nil {
@@ -160,44 +158,4 @@ func successRule(s *batchv1.JobSpec, rule *batchv1.SuccessPolicyRule, p *field.P
 		}
 	}
 	return errs
-}
-
-// countIndexes reads a list like "1,3-5,7", rising and below completions, and says how many indexes it names.
-func countIndexes(list string, completions int64) (int64, error) {
-	if list == "" {
-		return 0, nil
-	}
-	var total, last int64 = 0, -1
-	for _, interval := range strings.Split(list, ",") {
-		from, to, ranged := strings.Cut(interval, "-")
-		first, err := readIndex(from, completions)
-		if err != nil {
-			return 0, err
-		}
-		end := first
-		if ranged {
-			if end, err = readIndex(to, completions); err != nil {
-				return 0, err
-			}
-			if end <= first {
-				return 0, fmt.Errorf("non-increasing order, previous: %d, current: %d", first, end)
-			}
-		}
-		if first <= last {
-			return 0, fmt.Errorf("non-increasing order, previous: %d, current: %d", last, first)
-		}
-		total, last = total+end-first+1, end
-	}
-	return total, nil
-}
-
-func readIndex(text string, completions int64) (int64, error) {
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("cannot convert string to integer for index: %q", text)
-	}
-	if n >= completions {
-		return 0, fmt.Errorf("too large index: %q", text)
-	}
-	return n, nil
 }

@@ -10,7 +10,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/proa-sh/proa/staging/apirules/internal/rulestest"
@@ -98,6 +97,11 @@ func TestValidateJob(t *testing.T) {
 		}, Want: []string{invalid("metadata.name")}},
 		{Name: "per index without index", Change: func(j *batchv1.Job) { j.Spec.BackoffLimitPerIndex = ptr.To[int32](1) }, Want: []string{invalid("spec.backoffLimitPerIndex")}},
 		{Name: "failed indexes alone", Change: func(j *batchv1.Job) { j.Spec.MaxFailedIndexes = ptr.To[int32](1) }, Want: []string{required("spec.backoffLimitPerIndex")}},
+		{Name: "too many failed indexes", Change: func(j *batchv1.Job) {
+			*j = *indexedJobOf(100_000)
+			j.Spec.Completions, j.Spec.Parallelism = ptr.To[int32](200_000), ptr.To[int32](1)
+			j.Spec.BackoffLimitPerIndex, j.Spec.MaxFailedIndexes = ptr.To[int32](1), ptr.To[int32](100_001)
+		}, Want: []string{invalid("spec.maxFailedIndexes")}},
 		{Name: "managed by", Change: func(j *batchv1.Job) { j.Spec.ManagedBy = ptr.To("x") }, Want: []string{invalid("spec.managedBy")}},
 		{Name: "replacement", Change: func(j *batchv1.Job) { j.Spec.PodReplacementPolicy = ptr.To(batchv1.PodReplacementPolicy("x")) }, Want: []string{notSupported("spec.podReplacementPolicy")}},
 	})
@@ -161,39 +165,38 @@ func TestValidateJobUpdate(t *testing.T) {
 		{Name: "manager", Change: func(j *batchv1.Job) { j.Spec.ManagedBy = ptr.To("a.b/c") }, Want: []string{invalid("spec.managedBy")}},
 	})
 	suspended := func() *batchv1.Job { j := validJob(); j.Spec.Suspend = ptr.To(true); return j }
+	pods := func(j *batchv1.Job) {
+		j.Spec.Template.Spec.Affinity = &v1.Affinity{PodAffinity: &v1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []v1.PodAffinityTerm{{TopologyKey: "zone"}}}}
+	}
+	nodes := func(j *batchv1.Job) {
+		j.Spec.Template.Spec.Affinity = &v1.Affinity{NodeAffinity: &v1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &v1.NodeSelector{NodeSelectorTerms: []v1.NodeSelectorTerm{
+			{MatchExpressions: []v1.NodeSelectorRequirement{{Key: "a", Operator: v1.NodeSelectorOpExists}}}}}}}
+	}
 	rulestest.UpdateCases(t, suspended, ValidateJobUpdate, []c{
 		{Name: "nodes", Change: node},
 		{Name: "image", Change: image, Want: []string{invalid("spec.template")}},
+		{Name: "node affinity", Change: nodes},
+		{Name: "pod affinity", Change: pods, Want: []string{invalid("spec.template")}},
 	})
+	// A job that ran before it was suspended: its pods were made by the template, so all of them have to be gone.
+	ran := func(active int32, told bool) func() *batchv1.Job {
+		return func() *batchv1.Job {
+			j := suspended()
+			j.Status.StartTime, j.Status.Active = &metav1.Time{Time: time.Unix(1, 0)}, active
+			if told {
+				j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobSuspended, Status: v1.ConditionTrue}}
+			}
+			return j
+		}
+	}
+	rulestest.UpdateCases(t, ran(0, true), ValidateJobUpdate, []c{{Name: "all gone", Change: node}})
+	rulestest.UpdateCases(t, ran(0, false), ValidateJobUpdate, []c{{Name: "suspension not seen", Change: node, Want: []string{invalid("spec.template")}}})
+	rulestest.UpdateCases(t, ran(1, true), ValidateJobUpdate, []c{{Name: "one active", Change: node, Want: []string{invalid("spec.template")}}})
+	active := func() *batchv1.Job { j := suspended(); j.Status.Active = 1; return j }
+	rulestest.UpdateCases(t, active, ValidateJobUpdate, []c{{Name: "active without start", Change: node, Want: []string{invalid("spec.template")}}})
 	rulestest.UpdateCases(t, func() *batchv1.Job { return indexedJobOf(3) }, ValidateJobUpdate, []c{
 		{Name: "in step", Change: func(j *batchv1.Job) { j.Spec.Completions, j.Spec.Parallelism = ptr.To[int32](4), ptr.To[int32](4) }},
 		{Name: "out of step", Change: func(j *batchv1.Job) { j.Spec.Completions = ptr.To[int32](4) }, Want: []string{invalid("spec.completions")}},
-	})
-}
-
-func TestValidateJobStatusUpdate(t *testing.T) {
-	start, end := metav1.Unix(1, 0), metav1.NewTime(time.Unix(2, 0))
-	done := func() *batchv1.Job {
-		j := validJob()
-		j.Status = batchv1.JobStatus{StartTime: &start, CompletionTime: &end, Succeeded: 1, Conditions: []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: v1.ConditionTrue}}}
-		return j
-	}
-	type c = rulestest.Case[batchv1.Job]
-	rulestest.UpdateCases(t, done, ValidateJobStatusUpdate, []c{
-		{Name: "active", Change: func(j *batchv1.Job) { j.Status.Active = 1 }, Want: []string{invalid("status.active")}},
-		{Name: "failed too", Change: func(j *batchv1.Job) {
-			j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: batchv1.JobFailed, Status: v1.ConditionTrue})
-		}, Want: []string{invalid("status.conditions")}},
-		{Name: "not done", Change: func(j *batchv1.Job) { j.Status.Conditions, j.Status.CompletionTime = nil, nil }, Want: []string{invalid("status.conditions"), invalid("status.completionTime")}},
-		{Name: "indexes", Change: func(j *batchv1.Job) { j.Status.CompletedIndexes = "1" }, Want: []string{invalid("status.completedIndexes")}},
-	})
-	rulestest.UpdateCases(t, validJob, ValidateJobStatusUpdate, []c{
-		{Name: "done", Change: func(j *batchv1.Job) { j.Status = done().Status }},
-		{Name: "ready", Change: func(j *batchv1.Job) { j.Status.Ready = ptr.To[int32](1) }, Want: []string{invalid("status.ready")}},
-		{Name: "uncounted", Change: func(j *batchv1.Job) {
-			j.Status.UncountedTerminatedPods = &batchv1.UncountedTerminatedPods{Succeeded: []types.UID{"a"}, Failed: []types.UID{"a", ""}}
-		},
-			Want: []string{rulestest.Duplicate("status.uncountedTerminatedPods.failed[0]"), invalid("status.uncountedTerminatedPods.failed[1]")}},
 	})
 }
 
