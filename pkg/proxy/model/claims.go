@@ -15,7 +15,9 @@ import (
 // The zero value is ready to use. It is not safe for concurrent use.
 type Claims struct {
 	byFront map[Front][]claimant
-	byOwner map[types.NamespacedName][]Front
+	// byOwner has each Front once, however many ports of the Service want it; each of them has the Service among
+	// its claimants.
+	byOwner map[types.NamespacedName]map[Front]struct{}
 }
 
 type claimant struct {
@@ -31,28 +33,34 @@ func (c claimant) compare(other claimant) int {
 }
 
 // Set replaces what a Service wants and returns the other Services that gained or
-// lost a Front by it, sorted. No fronts: the Service is gone.
+// lost a Front by it, sorted. A Front may be given more than once: a node port of
+// one port can equal the number of another port at an external address of the node.
+// No fronts: the Service is gone.
 func (c *Claims) Set(service types.NamespacedName, created time.Time, fronts []Front) []types.NamespacedName {
 	if c.byFront == nil {
-		c.byFront, c.byOwner = map[Front][]claimant{}, map[types.NamespacedName][]Front{}
+		c.byFront, c.byOwner = map[Front][]claimant{}, map[types.NamespacedName]map[Front]struct{}{}
 	}
 	affected := map[types.NamespacedName]bool{}
 	// Taking all out and putting them back also covers a Service that was deleted
 	// and created again with another age.
 	before := map[Front]types.NamespacedName{}
-	for _, front := range c.byOwner[service] {
+	for front := range c.byOwner[service] {
 		before[front] = c.byFront[front][0].service
 		c.remove(front, service)
 	}
 	delete(c.byOwner, service)
+	wanted := map[Front]struct{}{}
 	for _, front := range fronts {
+		wanted[front] = struct{}{}
+	}
+	for front := range wanted {
 		if list := c.byFront[front]; len(list) > 0 && !contains(before, front) {
 			before[front] = list[0].service
 		}
 		c.insert(front, claimant{service: service, created: created})
 	}
-	if len(fronts) > 0 {
-		c.byOwner[service] = slices.Clone(fronts)
+	if len(wanted) > 0 {
+		c.byOwner[service] = wanted
 	}
 	for front, owner := range before {
 		var now types.NamespacedName

@@ -36,6 +36,10 @@ func TestClaims(t *testing.T) {
 		{what: "owner gives one up", service: "a", created: 5, ports: []uint16{3}, affected: []types.NamespacedName{name("b")}, owners: [2]string{"b", "d"}},
 		{what: "owner goes", service: "b", affected: []types.NamespacedName{name("c")}, owners: [2]string{"c", "d"}},
 		{what: "last one goes", service: "c", owners: [2]string{"", "d"}},
+		{what: "one front twice", service: "e", created: 7, ports: []uint16{1, 1}, owners: [2]string{"e", "d"}},
+		{what: "still twice", service: "e", created: 7, ports: []uint16{1, 2, 1}, owners: [2]string{"e", "d"}},
+		{what: "once", service: "e", created: 7, ports: []uint16{1}, owners: [2]string{"e", "d"}},
+		{what: "twice goes", service: "e", owners: [2]string{"", "d"}},
 		{what: "made again, now younger", service: "d", created: 9, ports: []uint16{2}, owners: [2]string{"", "d"}},
 	} {
 		var fronts []Front
@@ -48,7 +52,7 @@ func TestClaims(t *testing.T) {
 		}
 		for i, want := range step.owners {
 			owner := ""
-			for _, candidate := range []string{"a", "b", "c", "d"} {
+			for _, candidate := range []string{"a", "b", "c", "d", "e"} {
 				ports := []ServicePort{{Name: PortName{Service: name(candidate)}, Exposures: []Exposure{{Front: front(uint16(i + 1))}}}}
 				if granted := claims.Grant(ports); len(granted[0].Exposures) == 1 {
 					owner += candidate
