@@ -13,6 +13,7 @@ var dependencies = map[string]string{
 	"github.com/containerd/containerd/v2":      "client, to import images",
 	"github.com/containerd/errdefs":            "classes of containerd's errors",
 	"github.com/coreos/go-systemd/v22":         "readiness of containerd and of proa (sd_notify)",
+	"github.com/emicklei/go-restful/v3":        "how k8s.io/apiserver routes requests, for the server of the tests of histories",
 	"github.com/fsnotify/fsnotify":             "logs and manifests are followed without polling",
 	"github.com/go-jose/go-jose/v4":            "JSON web tokens of service accounts",
 	"github.com/go-logr/logr":                  "the logger of controller-runtime",

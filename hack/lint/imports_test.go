@@ -70,6 +70,7 @@ var layers = map[string][]string{
 
 	"test/make":        {},
 	"test/cluster":     {"pkg", "test/make"},
+	"test/histories":   {"pkg", "staging"},
 	"test/integration": {"pkg", "test/make", "test/cluster", "staging"},
 	"test/e2e":         {"test/make", "test/images"},
 	"test/images":      {"pkg/cluster/images"},

@@ -1,0 +1,371 @@
+package histories
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/apiserver/inprocess"
+	"github.com/proa-sh/proa/pkg/controllers"
+	"github.com/proa-sh/proa/pkg/controllers/control"
+)
+
+// mostCalls bounds how many requests controllers make until they have nothing more to do. More is a loop without end.
+const mostCalls = 5000
+
+// World is a cluster without machines: a server with its store, controllers, and whoever plays user, scheduler and
+// kubelet. It lives in a bubble of testing/synctest and is used by the goroutine of the test alone.
+type World struct {
+	t       testing.TB
+	server  *server
+	wires   *wires
+	client  kubernetes.Interface // of the user, whose requests are served at once
+	entries []controllers.Entry
+	kubelet kubelet
+
+	life life
+	// pick chooses among requests that wait; the first by default.
+	pick func(count int) int
+	// traps are what is to happen to coming requests.
+	traps []trap
+	// names counts the names that were generated from a prefix.
+	names map[string]int
+
+	mu    sync.Mutex
+	lines []string // guarded by mu; what happened since the last look
+	quiet bool     // nothing is noted
+}
+
+// life is one run of the controllers' program.
+type life struct {
+	ctx       context.Context
+	cancel    context.CancelFunc
+	running   *sync.WaitGroup
+	informers *inprocess.Informers
+}
+
+// NewWorld makes a world in which the controllers with these names run.
+func NewWorld(t testing.TB, names ...string) *World {
+	t.Helper()
+	s, err := newServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := inprocess.NewTransport()
+	transport.Bind(s.handler)
+	w := &World{
+		t: t, server: s, names: map[string]int{}, pick: func(int) int { return 0 },
+		wires: &wires{next: transport, arrived: make(chan struct{}, 1)},
+	}
+	if w.client, err = kubernetes.NewForConfig(config(transport)); err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range controllers.All() {
+		if slices.Contains(names, strings.TrimSuffix(entry.Name, "-controller")) {
+			w.entries = append(w.entries, entry)
+		}
+	}
+	if len(w.entries) != len(names) {
+		t.Fatalf("not all of %q are controllers", names)
+	}
+	w.begin()
+	t.Cleanup(w.end)
+	return w
+}
+
+func config(transport http.RoundTripper) *rest.Config {
+	return &rest.Config{
+		Host: "https://kubernetes.default.svc", Transport: transport, QPS: -1, WarningHandler: rest.NoWarnings{},
+		ContentConfig: rest.ContentConfig{ContentType: runtime.ContentTypeJSON},
+	}
+}
+
+// begin starts the controllers' program.
+func (w *World) begin() {
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
+	w.life = life{ctx: ctx, cancel: cancel, running: &sync.WaitGroup{}, informers: w.server.informers()}
+	for _, entry := range w.entries {
+		who := strings.TrimSuffix(entry.Name, "-controller")
+		connection := config(wire{w.wires, who})
+		client, err := kubernetes.NewForConfig(connection)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		made, err := entry.New(control.Dependencies{
+			Name: entry.Name, Informers: w.life.informers, Client: client, REST: connection, Workers: 16, Recorder: recorder{w, ctx, who},
+		}, controllers.Settings{})
+		if err != nil {
+			w.t.Fatalf("make controller %q: %v", entry.Name, err)
+		}
+		w.life.running.Go(func() {
+			if err := made.Run(ctx); err != nil {
+				w.note("%s: ended: %v", who, err)
+			}
+		})
+	}
+	w.life.informers.StartWithContext(ctx)
+}
+
+// end ends the controllers' program with whatever it has under way.
+func (w *World) end() {
+	w.life.cancel()
+	w.life.running.Wait()
+	w.life.informers.Shutdown()
+	synctest.Wait()
+}
+
+// Restart ends the controllers' program and starts it again.
+func (w *World) Restart() {
+	w.end()
+	w.begin()
+}
+
+// Rest serves requests, and lets the kubelet work, until nobody has anything to do before time passes.
+func (w *World) Rest() {
+	w.t.Helper()
+	for range mostCalls {
+		synctest.Wait()
+		c := w.wires.take(w.pick)
+		if c == nil {
+			if w.kubelet.on && w.kubelet.step(w) {
+				continue
+			}
+			return
+		}
+		w.serve(c)
+	}
+	w.t.Fatalf("controllers do not come to rest: %d requests, the last of them:\n%s", mostCalls, strings.Join(w.lines[max(len(w.lines)-20, 0):], "\n"))
+}
+
+// Advance lets time pass; whatever wakes meanwhile is served when it wakes.
+func (w *World) Advance(d time.Duration) {
+	w.t.Helper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		w.Rest()
+		select {
+		case <-w.wires.arrived:
+		case <-timer.C:
+			w.Rest()
+			return
+		}
+	}
+}
+
+// trap is what happens to a coming request.
+type trap struct {
+	method, resource string // such as POST and pods, or PUT and jobs/status
+	skip             int    // so many such requests pass before
+	status           int    // the answer, or
+	before, after    bool   // the program dies before or after the server has done what it was asked for
+	always           bool   // each further request too
+}
+
+// serve decides what becomes of a request.
+func (w *World) serve(c *call) {
+	w.generateName(c)
+	line := w.describe(c)
+	v := verdict{}
+	if at := slices.IndexFunc(w.traps, func(tr trap) bool { return tr.method == c.method && tr.resource == targetOf(c.path) }); at >= 0 {
+		one := &w.traps[at]
+		if one.skip > 0 {
+			one.skip--
+		} else {
+			tr := *one
+			if !tr.always {
+				w.traps = slices.Delete(w.traps, at, at+1)
+			}
+			switch {
+			case tr.before:
+				w.note("%s: killed before it", line)
+				w.Restart()
+				return
+			case tr.after:
+				w.note("%s: killed after it", line)
+				c.verdict <- verdict{lost: true}
+				<-c.served
+				w.Restart()
+				return
+			}
+			v.status = tr.status
+		}
+	}
+	before := w.object(c)
+	c.verdict <- v
+	<-c.served
+	if c.write() && !w.quiet {
+		switch {
+		case v.status != 0:
+			line += fmt.Sprintf(": %d %s", v.status, http.StatusText(v.status))
+		default:
+			line += difference(before, w.object(c))
+		}
+		w.note("%s", line)
+	}
+	close(c.answer)
+}
+
+// generateName completes a name that the server would make at random.
+func (w *World) generateName(c *call) {
+	if c.method != http.MethodPost {
+		return
+	}
+	var body map[string]any
+	if json.Unmarshal(c.body, &body) != nil {
+		return
+	}
+	metadata, _ := body["metadata"].(map[string]any)
+	prefix, _ := metadata["generateName"].(string)
+	if name, _ := metadata["name"].(string); prefix == "" || name != "" {
+		return
+	}
+	w.names[prefix]++
+	metadata["name"] = prefix + letters(w.names[prefix])
+	body["metadata"] = metadata
+	whole, err := json.Marshal(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c.body = whole
+}
+
+// letters counts a, b, ... z, aa, ab, ...
+func letters(n int) string {
+	text := ""
+	for ; n > 0; n = (n - 1) / 26 {
+		text = string(rune('a'+(n-1)%26)) + text
+	}
+	return text
+}
+
+// describe tells of a write in a few words.
+func (w *World) describe(c *call) string {
+	verb := map[string]string{http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete", http.MethodGet: "get"}[c.method]
+	name := nameOf(c)
+	if sub := subresourceOf(c.path); sub != "" {
+		name += " " + sub
+	}
+	return fmt.Sprintf("%s: %s %s %s", c.who, verb, resourceOf(c.path), name)
+}
+
+// parts are the elements of a request's path from the resource on.
+func parts(p string) []string {
+	all := strings.Split(strings.Trim(p, "/"), "/")
+	all = all[min(2, len(all)):] // api/v1 or apis/group...
+	if strings.HasPrefix(p, "/apis/") && len(all) > 0 {
+		all = all[1:]
+	}
+	if len(all) > 2 && all[0] == "namespaces" && all[2] != "status" && all[2] != "finalize" {
+		all = all[2:]
+	}
+	return all
+}
+
+func resourceOf(p string) string {
+	if all := parts(p); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// targetOf is the resource and subresource.
+func targetOf(p string) string { return path.Join(resourceOf(p), subresourceOf(p)) }
+
+func subresourceOf(p string) string {
+	if all := parts(p); len(all) > 2 {
+		return all[2]
+	}
+	return ""
+}
+
+// nameOf is the name of the object that a request is about.
+func nameOf(c *call) string {
+	if all := parts(c.path); len(all) > 1 {
+		return all[1]
+	}
+	var body struct{ Metadata struct{ Name string } }
+	if json.Unmarshal(c.body, &body) != nil {
+		return ""
+	}
+	return body.Metadata.Name
+}
+
+// object reads what a request is about, as it is now; nil when it is not there.
+func (w *World) object(c *call) map[string]any {
+	if !c.write() || w.quiet {
+		return nil
+	}
+	where := c.path
+	if sub := subresourceOf(where); sub != "" {
+		where = path.Dir(where)
+	}
+	if c.method == http.MethodPost && subresourceOf(c.path) == "" {
+		where = path.Join(where, nameOf(c))
+	}
+	return w.get(where)
+}
+
+// get reads an object at a path; nil when it is not there.
+func (w *World) get(where string) map[string]any {
+	data, err := w.client.CoreV1().RESTClient().Get().AbsPath(where).DoRaw(w.t.Context())
+	if err != nil {
+		return nil
+	}
+	var obj map[string]any
+	if err := json.Unmarshal(data, &obj); err != nil {
+		w.t.Fatal(err)
+	}
+	return obj
+}
+
+// note writes a line into the record of what happened.
+func (w *World) note(format string, arguments ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines = append(w.lines, fmt.Sprintf(format, arguments...))
+}
+
+// taken returns the record since the last call.
+func (w *World) taken() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lines := w.lines
+	w.lines = nil
+	return lines
+}
+
+// recorder notes events of a program that has not been killed.
+type recorder struct {
+	w   *World
+	ctx context.Context
+	who string
+}
+
+func (r recorder) Event(obj runtime.Object, kind, reason, message string) {
+	if !r.w.quiet && r.ctx.Err() == nil {
+		r.w.note("%s: event %s %s: %s", r.who, kind, reason, message)
+	}
+}
+
+func (r recorder) Eventf(obj runtime.Object, kind, reason, format string, arguments ...any) {
+	r.Event(obj, kind, reason, fmt.Sprintf(format, arguments...))
+}
+
+func (r recorder) AnnotatedEventf(obj runtime.Object, _ map[string]string, kind, reason, format string, arguments ...any) {
+	r.Event(obj, kind, reason, fmt.Sprintf(format, arguments...))
+}
