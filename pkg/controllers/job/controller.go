@@ -168,20 +168,18 @@ func (r *reconciler) children(ctx context.Context, job *batch.Job) ([]*v1.Pod, e
 	}.Children(ctx)
 }
 
-// act creates and deletes pods, writes the status, and then lets ended pods go.
+// act deletes and creates pods, writes the status, and then lets ended pods go.
 func (r *reconciler) act(ctx context.Context, o observed, out outcome) error {
-	var removed, created int
-	var failure error
-	if len(out.remove) > 0 {
-		removed, failure = r.deletePods(ctx, o.job, out.remove)
-	}
-	if failure == nil && len(out.create) > 0 {
+	given, failure := r.deletePods(ctx, o.job, out.tally.given, false)
+	removed, err := r.deletePods(ctx, o.job, out.remove, out.keep)
+	created, failure := 0, errors.Join(failure, err)
+	if failure == nil {
 		created, failure = control.SlowStart(ctx, len(out.create), func(ctx context.Context, i int) error { return r.createPod(ctx, o.job, out.create[i]) })
 		if control.IsNamespaceEnding(failure) {
 			failure = nil // the Job goes as well
 		}
 	}
-	status := o.status(out, created, removed)
+	status := o.status(out, created, removed, given)
 	if !equality.Semantic.DeepEqual(status, o.job.Status) {
 		job := o.job.DeepCopy()
 		job.Status = status

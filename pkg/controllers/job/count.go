@@ -26,6 +26,8 @@ type tally struct {
 	// active pods run or will run, ending ones are being deleted and have not ended, ready ones are active and ready.
 	active, ending []*v1.Pod
 	ready          int
+	// given are living pods without the finalizer. The Job had begun to delete them: they could never be counted.
+	given []*v1.Pod
 	// newSuccess and newFailures are what was not known before: the last success, and when pods failed.
 	newSuccess  bool
 	newFailures []time.Time
@@ -67,7 +69,7 @@ func count(job *batch.Job, all []*v1.Pod, now time.Time) tally {
 			t.failedIndexes = parseIndexes(*job.Status.FailedIndexes, completions(job)).with()
 		}
 	}
-	known := t.settle(job, all)
+	known := t.moveCounted(job, all)
 	for _, pod := range all {
 		switch {
 		case pod.Status.Phase == v1.PodSucceeded:
@@ -75,6 +77,8 @@ func count(job *batch.Job, all []*v1.Pod, now time.Time) tally {
 		case isFailed(job, pod):
 			t.failure(job, pod, known, now)
 		case pod.DeletionTimestamp != nil:
+		case !tracked(pod):
+			t.given = append(t.given, pod)
 		default:
 			t.active = append(t.active, pod)
 			if pods.IsReady(pod) {
@@ -94,8 +98,8 @@ func count(job *batch.Job, all []*v1.Pod, now time.Time) tally {
 	return t
 }
 
-// settle moves pods that were written down and have lost their finalizer into the counters. It returns those that stay.
-func (t *tally) settle(job *batch.Job, all []*v1.Pod) map[types.UID]bool {
+// moveCounted moves pods that were written down and have lost their finalizer into the counters. It returns those that stay.
+func (t *tally) moveCounted(job *batch.Job, all []*v1.Pod) map[types.UID]bool {
 	known := map[types.UID]bool{}
 	if job.Status.UncountedTerminatedPods == nil {
 		return known
@@ -144,6 +148,9 @@ func (t *tally) success(job *batch.Job, pod *v1.Pod, known map[types.UID]bool) {
 
 // failure notes a failed pod, as the failure policy says.
 func (t *tally) failure(job *batch.Job, pod *v1.Pod, known map[types.UID]bool, now time.Time) {
+	if !tracked(pod) && pod.DeletionTimestamp != nil {
+		return // counted, or deleted by the Job itself
+	}
 	perIndex := job.Spec.BackoffLimitPerIndex != nil
 	if n := indexOf(pod); perIndex && n != noIndex {
 		if last := t.lastFailed[n]; last == nil || failuresOf(pod)+ignoredOf(pod) > failuresOf(last)+ignoredOf(last) {

@@ -8,6 +8,7 @@ import (
 
 	batch "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
 	"github.com/proa-sh/proa/pkg/pods"
@@ -21,7 +22,7 @@ const (
 	longestPause = 10 * time.Minute
 )
 
-// memory is how a Job's pods have fared of late, which the status has no place for.
+// memory is how many of a Job's pods have failed since one has succeeded, which the status has no place for.
 type memory struct {
 	failures int       // in a row
 	last     time.Time // of the last failure
@@ -71,7 +72,11 @@ type newPod struct {
 // finalizer.
 type outcome struct {
 	create []newPod
+	// remove are living pods to delete. With keep they stay tracked, so that they count as failed: the Job ends with
+	// them. Without it they lose their finalizer before they are deleted, and are never counted: the Job itself has no
+	// use for them.
 	remove []*v1.Pod
+	keep   bool
 	tally  tally
 	// ending is the condition that decides how the Job ends, final the one that it ends with; nil while it goes on.
 	ending, final *batch.JobCondition
@@ -86,9 +91,10 @@ func plan(o observed) outcome {
 	out.ending = o.decide(t)
 	switch {
 	case out.ending != nil:
-		out.remove = living(t.active)
+		out.remove, out.keep = t.active, true
+		known := sets.New(t.untrack...)
 		for _, pod := range o.pods { // nothing is waited for any more
-			if tracked(pod) && (pods.IsTerminal(pod) || isFailed(o.job, pod)) && !slices.Contains(t.untrack, pod) && !t.full() {
+			if tracked(pod) && (pods.IsTerminal(pod) || isFailed(o.job, pod)) && !known.Has(pod) && !t.full() {
 				out.tally.untrack = append(out.tally.untrack, pod)
 			}
 		}
@@ -96,7 +102,7 @@ func plan(o observed) outcome {
 			out.final = finalOf(out.ending, o.now)
 		}
 	case suspended(o.job):
-		out.remove = living(t.active)
+		out.remove = t.active
 	default:
 		o.manage(&out)
 		if left := o.deadline(); left > 0 && (out.after == 0 || left < out.after) {
@@ -106,10 +112,6 @@ func plan(o observed) outcome {
 	out.remove = out.remove[:min(len(out.remove), burst)]
 	out.create = out.create[:min(len(out.create), burst)]
 	return out
-}
-
-func living(all []*v1.Pod) []*v1.Pod {
-	return slices.DeleteFunc(slices.Clone(all), func(pod *v1.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
 func suspended(job *batch.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
@@ -208,11 +210,11 @@ func (o observed) manage(out *outcome) {
 	case n >= 0:
 		wanted = max(min(wanted, n-succeeded-t.failedIndexes.count()), 0)
 	}
-	doubles, busy := o.doubles(t)
-	out.remove = doubles
-	alive := len(t.active) - len(doubles)
+	duplicates, busy := o.duplicates(t)
+	out.remove = duplicates
+	alive := len(t.active) - len(duplicates)
 	if surplus := alive - wanted; surplus > 0 {
-		out.remove = append(out.remove, o.leastMissed(t.active, doubles)[:surplus]...)
+		out.remove = append(out.remove, o.givenUpFirst(t.active, duplicates)[:surplus]...)
 		return
 	}
 	missing := wanted - alive
@@ -259,8 +261,8 @@ func (o observed) fillIndexes(out *outcome, busy map[int]bool, missing int) {
 	}
 }
 
-// doubles are pods whose index another one has, and busy the indexes that have a pod.
-func (o observed) doubles(t tally) (doubles []*v1.Pod, busy map[int]bool) {
+// duplicates are pods whose index another one has or the Job does not, and busy the indexes that have a pod.
+func (o observed) duplicates(t tally) (duplicates []*v1.Pod, busy map[int]bool) {
 	busy = map[int]bool{}
 	if !indexed(o.job) {
 		return nil, busy
@@ -271,7 +273,7 @@ func (o observed) doubles(t tally) (doubles []*v1.Pod, busy map[int]bool) {
 	for _, pod := range oldest {
 		n := indexOf(pod)
 		if busy[n] || n == noIndex || n >= completions(o.job) {
-			doubles = append(doubles, pod)
+			duplicates = append(duplicates, pod)
 			continue
 		}
 		busy[n] = true
@@ -281,14 +283,15 @@ func (o observed) doubles(t tally) (doubles []*v1.Pod, busy map[int]bool) {
 			busy[indexOf(pod)] = true
 		}
 	}
-	return doubles, busy
+	return duplicates, busy
 }
 
-// leastMissed orders the active pods but the doubles for deletion.
-func (o observed) leastMissed(active, doubles []*v1.Pod) []*v1.Pod {
+// givenUpFirst orders the active pods but the duplicates for deletion.
+func (o observed) givenUpFirst(active, duplicates []*v1.Pod) []*v1.Pod {
 	var costs []control.PodCost
+	others := sets.New(duplicates...)
 	for _, pod := range active {
-		if !slices.Contains(doubles, pod) {
+		if !others.Has(pod) {
 			costs = append(costs, control.PodCost{Pod: pod})
 		}
 	}

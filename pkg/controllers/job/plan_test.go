@@ -209,7 +209,7 @@ func TestCountingIsExact(t *testing.T) {
 	for step, want := range []string{"0+1 0+1", "0+1 0+1", "1+0 1+0", "1+0 1+0"} {
 		o := observed{job: job, pods: pods, now: start}
 		job = job.DeepCopy()
-		job.Status = o.status(plan(o), 0, 0)
+		job.Status = o.status(plan(o), 0, 0, 0)
 		s := job.Status
 		if got := fmt.Sprintf("%d+%d %d+%d", s.Succeeded, len(s.UncountedTerminatedPods.Succeeded), s.Failed, len(s.UncountedTerminatedPods.Failed)); got != want {
 			t.Errorf("step %d: counted %s, want %s", step, got, want)
@@ -222,14 +222,14 @@ func TestCountingIsExact(t *testing.T) {
 
 func TestStatusOfSuspension(t *testing.T) {
 	o := observed{job: newJob(suspend), now: start}
-	s := o.status(plan(o), 0, 0)
+	s := o.status(plan(o), 0, 0, 0)
 	if c := findCondition(s, batch.JobSuspended); c == nil || c.Status != v1.ConditionTrue || s.StartTime != nil {
 		t.Errorf("suspended: condition %v, started %v", c, s.StartTime)
 	}
 	resumed := newJob()
 	resumed.Status = s
 	o = observed{job: resumed, now: start.Add(time.Hour)}
-	s = o.status(plan(o), 1, 0)
+	s = o.status(plan(o), 1, 0, 0)
 	if c := findCondition(s, batch.JobSuspended); c == nil || c.Status != v1.ConditionFalse || !s.StartTime.Time.Equal(o.now) {
 		t.Errorf("resumed: condition %v, started %v", c, s.StartTime)
 	}

@@ -78,10 +78,17 @@ func (r *reconciler) createPod(ctx context.Context, job *batch.Job, wanted newPo
 	return nil
 }
 
-// deletePods deletes pods and returns how many it has.
-func (r *reconciler) deletePods(ctx context.Context, job *batch.Job, all []*v1.Pod) (int, error) {
+// deletePods deletes pods and returns how many it has. Unless they are to stay tracked, they lose their finalizer first:
+// pods that the Job deletes because it has no use for them are not failures. If it is stopped in between, the next
+// reconciliation finds a living pod that is not tracked, and goes on.
+func (r *reconciler) deletePods(ctx context.Context, job *batch.Job, all []*v1.Pod, keep bool) (int, error) {
 	var deleted atomic.Int64
 	err := control.All(ctx, len(all), func(ctx context.Context, i int) error {
+		if !keep {
+			if err := r.untrackPod(ctx, all[i]); err != nil {
+				return err
+			}
+		}
 		if err := control.Delete(ctx, r.Client.CoreV1().Pods(all[i].Namespace), all[i], metav1.DeleteOptions{}); err != nil {
 			r.Recorder.Eventf(job, v1.EventTypeWarning, "FailedDelete", "Error deleting: %v", errors.Unwrap(err))
 			return err
@@ -95,23 +102,24 @@ func (r *reconciler) deletePods(ctx context.Context, job *batch.Job, all []*v1.P
 
 // untrack takes the tracking finalizer from pods.
 func (r *reconciler) untrack(ctx context.Context, all []*v1.Pod) error {
-	return control.All(ctx, len(all), func(ctx context.Context, i int) error {
-		pod := all[i]
-		if !tracked(pod) {
-			return nil
-		}
-		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-			"uid": pod.UID, "$deleteFromPrimitiveList/finalizers": []string{batch.JobTrackingFinalizer},
-		}})
-		if err != nil {
-			return fmt.Errorf("encode finalizer patch: %w", err)
-		}
-		_, err = control.Patch(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod, types.StrategicMergePatchType, patch)
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return err
-	})
+	return control.All(ctx, len(all), func(ctx context.Context, i int) error { return r.untrackPod(ctx, all[i]) })
+}
+
+func (r *reconciler) untrackPod(ctx context.Context, pod *v1.Pod) error {
+	if !tracked(pod) {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": pod.UID, "$deleteFromPrimitiveList/finalizers": []string{batch.JobTrackingFinalizer},
+	}})
+	if err != nil {
+		return fmt.Errorf("encode finalizer patch: %w", err)
+	}
+	_, err = control.Patch(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod, types.StrategicMergePatchType, patch)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // withFinalizer adds the tracking finalizer to a patch of metadata.

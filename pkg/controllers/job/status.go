@@ -8,14 +8,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// status is what the Job's status should be after a plan, of which created pods were created and removed deleted.
-func (o observed) status(out outcome, created, removed int) batch.JobStatus {
+// status is what the Job's status should be after a plan, of which created pods were created and removed active ones
+// deleted, and as many others as given says.
+func (o observed) status(out outcome, created, removed, given int) batch.JobStatus {
 	now := *o.job.Status.DeepCopy()
 	t := out.tally
 	now.Active = int32(max(len(t.active)+created-removed, 0))
 	ready := int32(min(t.ready, int(now.Active)))
 	now.Ready = &ready
-	ending := int32(len(t.ending) + removed)
+	ending := int32(len(t.ending) + removed + given)
 	now.Terminating = &ending
 	now.Succeeded, now.Failed = int32(t.succeeded), int32(t.failed)
 	now.UncountedTerminatedPods = t.uncounted.DeepCopy()
