@@ -110,7 +110,6 @@ func plan(o observed) outcome {
 		}
 	}
 	out.remove = out.remove[:min(len(out.remove), burst)]
-	out.create = out.create[:min(len(out.create), burst)]
 	return out
 }
 
@@ -221,6 +220,8 @@ func (o observed) manage(out *outcome) {
 	if !replacesEnding(o.job) {
 		missing -= len(t.ending)
 	}
+	// The numbers are the user's and have no bound.
+	missing = min(missing, burst)
 	if missing <= 0 {
 		return
 	}
@@ -240,7 +241,7 @@ func (o observed) manage(out *outcome) {
 // fillIndexes creates pods for the first indexes that have none and are not done.
 func (o observed) fillIndexes(out *outcome, busy map[int]bool, missing int) {
 	t := out.tally
-	for n := 0; n < completions(o.job) && len(out.create) < min(missing, burst); n++ {
+	for n := 0; n < completions(o.job) && len(out.create) < missing; n++ {
 		if busy[n] || t.completed.has(n) || t.failedIndexes.has(n) {
 			continue
 		}

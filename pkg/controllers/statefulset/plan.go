@@ -12,6 +12,9 @@ import (
 	"github.com/proa-sh/proa/pkg/pods"
 )
 
+// burst is how many pods one reconciliation creates at most; the next one goes on.
+const burst = 500
+
 // observed is what a plan is made from. Nothing in it is modified.
 type observed struct {
 	set *apps.StatefulSet
@@ -67,15 +70,18 @@ func plan(o observed) (actions []action, after time.Duration) {
 }
 
 // sort puts the pods with numbers that the set has into their places (nil where there is none), and those beyond into
-// a list, highest number first.
+// a list, highest number first. The wanted number is the user's and has no bound: places are made for the first numbers
+// only, of which at least as many are free as one reconciliation fills.
 func (o observed) sort() (kept, condemned []*v1.Pod) {
-	kept = make([]*v1.Pod, end(o.set)-first(o.set))
+	kept = make([]*v1.Pod, min(end(o.set)-first(o.set), len(o.pods)+burst))
 	for _, pod := range o.pods {
 		ordinal, ok := ordinalOf(o.set, pod)
 		switch {
 		case !ok:
 		case ordinal >= first(o.set) && ordinal < end(o.set):
-			kept[ordinal-first(o.set)] = pod
+			if i := ordinal - first(o.set); i < len(kept) {
+				kept[i] = pod
+			}
 		default:
 			condemned = append(condemned, pod)
 		}
@@ -98,6 +104,8 @@ func (o observed) fill(kept []*v1.Pod) (actions []action, done bool, after time.
 	for i, pod := range kept {
 		ordinal := first(o.set) + i
 		switch {
+		case pod == nil && len(actions) >= burst:
+			return actions, false, after
 		case pod == nil:
 			actions = append(actions, createPod{ordinal, o.revisionFor(ordinal)})
 		case pod.DeletionTimestamp != nil:
@@ -189,6 +197,9 @@ func (o observed) shrink(kept, condemned []*v1.Pod) (actions []action, done bool
 
 // replace deletes the last pod that is not of the newest revision, when those after it are well.
 func (o observed) replace(kept []*v1.Pod) []action {
+	if len(kept) < end(o.set)-first(o.set) {
+		return nil // the last ones are still to be made
+	}
 	for i := len(kept) - 1; i >= max(o.partition(), 0) && i < len(kept); i-- {
 		pod := kept[i]
 		if pod == nil {
