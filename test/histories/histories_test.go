@@ -9,9 +9,17 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 )
 
 var update = flag.Bool("update", false, "rewrite the recorded output of histories")
+
+// TestMain takes the libraries' pause after errors away: it remembers the time of the last one over the ends of bubbles,
+// whose clocks are not one.
+func TestMain(m *testing.M) {
+	utilruntime.ErrorHandlers = nil
+	os.Exit(m.Run())
+}
 
 // TestHistories plays the files in testdata. The first line of a file names the controllers that run.
 func TestHistories(t *testing.T) {

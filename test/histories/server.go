@@ -1,12 +1,15 @@
 package histories
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/emicklei/go-restful/v3"
+	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	"k8s.io/apiserver/pkg/endpoints"
 	"k8s.io/apiserver/pkg/endpoints/discovery"
@@ -36,19 +40,35 @@ import (
 // server answers requests as the API server does, from the same declarations of kinds with the same defaults, rules and
 // strategies. It has no users, no admission and no etcd.
 type server struct {
-	db      *database
-	groups  []apidef.Group
-	scheme  *runtime.Scheme
-	codecs  serializer.CodecFactory
-	stores  map[schema.GroupResource]inprocess.Store
-	handler http.Handler
+	db     *database
+	groups []apidef.Group
+	scheme *runtime.Scheme
+	codecs serializer.CodecFactory
+	stores map[schema.GroupResource]inprocess.Store
+	// memories are what is below the stores.
+	memories map[schema.GroupResource]*memory
+	handler  http.Handler
+}
+
+// counter is a source of UIDs that are the same in each run.
+type counter struct{ n atomic.Uint64 }
+
+// Read implements io.Reader.
+func (c *counter) Read(p []byte) (int, error) {
+	clear(p)
+	if len(p) >= 8 {
+		binary.BigEndian.PutUint64(p[len(p)-8:], c.n.Add(1))
+	}
+	return len(p), nil
 }
 
 // served are the groups that workloads need.
 var served = map[string]bool{"": true, "apps": true, "batch": true, "policy": true, "autoscaling": true, "coordination.k8s.io": true}
 
+// newServer makes a server. UIDs come from a source of the whole process, so there is one server at a time.
 func newServer() (*server, error) {
-	s := &server{db: newDatabase(), stores: map[schema.GroupResource]inprocess.Store{}}
+	s := &server{db: newDatabase(), stores: map[schema.GroupResource]inprocess.Store{}, memories: map[schema.GroupResource]*memory{}}
+	uuid.SetRand(&counter{})
 	for _, g := range api.Groups(api.Options{}) {
 		if served[g.Name] {
 			s.groups = append(s.groups, g)
@@ -75,7 +95,12 @@ func newServer() (*server, error) {
 			container.Add(discovery.NewAPIGroupHandler(s.codecs, announced).WebService())
 		}
 	}
-	s.handler = filters.WithRequestInfo(filters.WithAuditInit(container), &request.RequestInfoFactory{
+	audited := filters.WithAuditInit(container)
+	named := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		req.Header.Set(audit.HeaderAuditID, "history") // a random one would take UIDs from the counter
+		audited.ServeHTTP(w, req)
+	})
+	s.handler = filters.WithRequestInfo(named, &request.RequestInfoFactory{
 		APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api"),
 	})
 	return s, nil
@@ -143,7 +168,9 @@ func (s *server) GetRESTOptions(resource schema.GroupResource, _ runtime.Object)
 // decorate implements generic.StorageDecorator.
 func (s *server) decorate(config *storagebackend.ConfigForResource, _ string, _ func(runtime.Object) (string, error), newFunc, _ func() runtime.Object,
 	_ storage.AttrFunc, _ storage.IndexerFuncs, _ *cache.Indexers) (storage.Interface, factory.DestroyFunc, error) {
-	return &memory{db: s.db, resource: config.GroupResource, codec: config.Codec, newFunc: newFunc}, func() {}, nil
+	m := &memory{db: s.db, resource: config.GroupResource, codec: config.Codec, newFunc: newFunc}
+	s.memories[config.GroupResource] = m
+	return m, func() {}, nil
 }
 
 // names finds a resource.

@@ -12,16 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/storage"
 )
 
 // database keeps encoded objects in memory, as etcd does: each write has a revision, and each watch sees all of them in
-// order. Unlike etcd it can hold the events of a resource back, and gives UIDs by number so that runs are alike.
+// order. Unlike etcd it can hold the events of a resource back.
 type database struct {
 	mu       sync.Mutex
 	revision uint64                          // guarded by mu; of the last write
-	made     int                             // guarded by mu; objects created so far
 	objects  map[string]record               // guarded by mu; by key
 	log      []change                        // guarded by mu; all writes
 	held     map[schema.GroupResource]uint64 // guarded by mu; later revisions of these resources are shown to nobody yet
@@ -139,9 +137,6 @@ func (m *memory) Create(_ context.Context, key string, obj, out runtime.Object, 
 	if version, err := m.ObjectResourceVersion(obj); err == nil && version != 0 {
 		return storage.ErrResourceVersionSetOnCreate
 	}
-	if err := m.number(obj); err != nil {
-		return err
-	}
 	data, err := m.encode(obj)
 	if err != nil {
 		return err
@@ -151,19 +146,6 @@ func (m *memory) Create(_ context.Context, key string, obj, out runtime.Object, 
 		return storage.NewKeyExistsError(key, 0)
 	}
 	return m.decode(data, revision, out)
-}
-
-// number gives a new object the next UID in place of a random one.
-func (m *memory) number(obj runtime.Object) error {
-	accessor, err := meta.Accessor(obj)
-	if err != nil {
-		return fmt.Errorf("number object: %w", err)
-	}
-	m.db.mu.Lock()
-	defer m.db.mu.Unlock()
-	m.db.made++
-	accessor.SetUID(types.UID(fmt.Sprintf("uid-%03d", m.db.made)))
-	return nil
 }
 
 // Delete implements storage.Interface.

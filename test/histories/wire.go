@@ -14,8 +14,10 @@ import (
 
 // verdict says what becomes of a request that waits.
 type verdict struct {
-	// status answers in place of the server; 0 lets it answer.
+	// status answers in place of the server; 0 lets it answer. With done the server has done what it was asked for all
+	// the same, as when its own store was too slow to say so.
 	status int
+	done   bool
 	// lost does what the request asks for and never answers, as when the server or the client dies after the commit.
 	lost bool
 }
@@ -47,10 +49,11 @@ type wires struct {
 	waiting []*call // guarded by mu
 }
 
-// wire is the connection of one controller.
+// wire is the connection of one controller in one life of its program.
 type wire struct {
 	*wires
-	who string
+	life context.Context // some requests of libraries have no context that would end with the program
+	who  string
 }
 
 // RoundTrip implements http.RoundTripper. Watches do not wait: what they show is held back in the database.
@@ -77,6 +80,9 @@ func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	case <-req.Context().Done():
 		w.forget(c)
 		return nil, req.Context().Err()
+	case <-w.life.Done():
+		w.forget(c)
+		return nil, w.life.Err()
 	}
 }
 
@@ -85,21 +91,25 @@ func (w wire) serve(req *http.Request, c *call, v verdict) (*http.Response, erro
 	response, err := w.result(req, c, v)
 	close(c.served)
 	if v.lost {
-		<-req.Context().Done()
-		return nil, req.Context().Err()
+		<-w.life.Done()
+		return nil, w.life.Err()
 	}
 	<-c.answer
 	return response, err
 }
 
 func (w wire) result(req *http.Request, c *call, v verdict) (*http.Response, error) {
-	if v.status != 0 {
+	if v.status != 0 && !v.done {
 		return failure(req, v.status), nil
 	}
 	// What the server has begun it ends, whether the client is still there or not.
 	in := req.Clone(context.WithoutCancel(req.Context()))
 	in.Body, in.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
-	return buffered(w.next.RoundTrip(in))
+	response, err := buffered(w.next.RoundTrip(in))
+	if v.done {
+		return failure(req, v.status), nil
+	}
+	return response, err
 }
 
 // buffered reads a response whole, so that its caller has nothing to wait for.

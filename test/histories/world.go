@@ -42,6 +42,8 @@ type World struct {
 	pick func(count int) int
 	// traps are what is to happen to coming requests.
 	traps []trap
+	// serving is the controller whose request is served.
+	serving string
 	// names counts the names that were generated from a prefix.
 	names map[string]int
 
@@ -100,7 +102,7 @@ func (w *World) begin() {
 	w.life = life{ctx: ctx, cancel: cancel, running: &sync.WaitGroup{}, informers: w.server.informers()}
 	for _, entry := range w.entries {
 		who := strings.TrimSuffix(entry.Name, "-controller")
-		connection := config(wire{w.wires, who})
+		connection := config(wire{w.wires, ctx, who})
 		client, err := kubernetes.NewForConfig(connection)
 		if err != nil {
 			w.t.Fatal(err)
@@ -206,8 +208,10 @@ func (w *World) serve(c *call) {
 		}
 	}
 	before := w.object(c)
+	w.serving = c.who
 	c.verdict <- v
 	<-c.served
+	w.serving = ""
 	if c.write() && !w.quiet {
 		switch {
 		case v.status != 0:

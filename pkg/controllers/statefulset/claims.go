@@ -2,6 +2,8 @@ package statefulset
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	apps "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
@@ -36,4 +38,21 @@ func claimOwners(set *apps.StatefulSet, claim *v1.PersistentVolumeClaim, pod *v1
 	}
 	same := slices.EqualFunc(owners, claim.OwnerReferences, func(a, b metav1.OwnerReference) bool { return a.UID == b.UID && a.Kind == b.Kind })
 	return owners, !same
+}
+
+// leaving says whether a claim is going away: by itself, or with the pod or the set that had this name before.
+func leaving(claim *v1.PersistentVolumeClaim, set *apps.StatefulSet, pod *v1.Pod) bool {
+	return claim.DeletionTimestamp != nil || slices.ContainsFunc(claim.OwnerReferences, func(ref metav1.OwnerReference) bool {
+		return ref.Kind == "Pod" && ref.Name == pod.Name && ref.UID != pod.UID ||
+			ref.Kind == kind().Kind && ref.Name == set.Name && ref.UID != set.UID
+	})
+}
+
+// hasClaim says whether a claim has a name that the set gives to claims.
+func hasClaim(set *apps.StatefulSet, name string) bool {
+	return slices.ContainsFunc(set.Spec.VolumeClaimTemplates, func(template v1.PersistentVolumeClaim) bool {
+		ordinal, ok := strings.CutPrefix(name, template.Name+"-"+set.Name+"-")
+		_, err := strconv.Atoi(ordinal)
+		return ok && err == nil
+	})
 }

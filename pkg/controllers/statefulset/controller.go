@@ -65,8 +65,8 @@ func New(d control.Dependencies) (control.Controller, error) {
 			control.Watch(r.revisions, func(old, now *apps.ControllerRevision) []control.Key {
 				return control.OwnersOf(kind().Kind, old, now, r.adopters)
 			}),
+			control.Watch(core.PersistentVolumeClaims().Informer(), r.claimChanged),
 		},
-		Reads: []cache.SharedIndexInformer{core.PersistentVolumeClaims().Informer()},
 		Writes: []control.Written{
 			control.Shows[v1.Pod](r.pods), control.Shows[apps.ControllerRevision](r.revisions),
 			control.Shows[apps.StatefulSet](group.StatefulSets().Informer()), control.Shows[v1.PersistentVolumeClaim](core.PersistentVolumeClaims().Informer()),
@@ -83,6 +83,24 @@ func (r *reconciler) adopters(obj metav1.Object) []control.Key {
 	var keys []control.Key
 	for _, set := range all {
 		if selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector); err == nil && !selector.Empty() && selector.Matches(labels.Set(obj.GetLabels())) {
+			keys = append(keys, control.KeyOf(set.Namespace, set.Name))
+		}
+	}
+	return keys
+}
+
+// claimChanged wakes the sets whose pods a claim that has gone was for: it may have to be made again.
+func (r *reconciler) claimChanged(old, now *v1.PersistentVolumeClaim) []control.Key {
+	if now != nil {
+		return nil
+	}
+	all, err := r.sets.StatefulSets(old.Namespace).List(labels.Everything())
+	if err != nil {
+		return nil // a lister over a cache does not fail
+	}
+	var keys []control.Key
+	for _, set := range all {
+		if hasClaim(set, old.Name) {
 			keys = append(keys, control.KeyOf(set.Namespace, set.Name))
 		}
 	}
@@ -123,12 +141,17 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	}
 	o.current, o.update = current.Name, newest.Name
 	actions, after := plan(o)
-	failure := r.act(ctx, o, current, newest, actions)
+	// A claim has its owners before its pod is deleted: afterwards nobody would know that it has to go with it.
+	unkept := r.keepClaims(ctx, o)
+	if unkept != nil {
+		actions = slices.DeleteFunc(actions, func(a action) bool { d, ok := a.(deletePod); return ok && d.condemned })
+	}
+	failure := errors.Join(unkept, r.act(ctx, o, current, newest, actions))
 	status, later := o.status(set.Status.CollisionCount)
 	if later > 0 && (after == 0 || later < after) {
 		after = later
 	}
-	return control.Result{RequeueAfter: after}, errors.Join(failure, r.keepClaims(ctx, o), r.writeStatus(ctx, set, status), r.forget(ctx, o, existing))
+	return control.Result{RequeueAfter: after}, errors.Join(failure, r.writeStatus(ctx, set, status), r.forget(ctx, o, existing))
 }
 
 // observe gathers the set's pods and revisions, after adopting and releasing.
@@ -202,7 +225,7 @@ func (r *reconciler) createPod(ctx context.Context, set *apps.StatefulSet, revis
 	}
 	if _, err := control.Create(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod); err != nil {
 		if !control.IsNamespaceEnding(err) && !apierrors.IsAlreadyExists(err) {
-			r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedCreate", "create Pod %s in StatefulSet %s failed error: %v", pod.Name, set.Name, errors.Unwrap(err))
+			r.notCreated(set, pod, errors.Unwrap(err))
 		}
 		return err
 	}
@@ -210,14 +233,25 @@ func (r *reconciler) createPod(ctx context.Context, set *apps.StatefulSet, revis
 	return nil
 }
 
-// createClaims creates the claims of a pod that are missing.
+func (r *reconciler) notCreated(set *apps.StatefulSet, pod *v1.Pod, err error) {
+	r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedCreate", "create Pod %s in StatefulSet %s failed error: %v", pod.Name, set.Name, err)
+}
+
+// createClaims creates the claims of a pod that are missing. A claim that is going away has to go first: the pod would
+// lose it.
 func (r *reconciler) createClaims(ctx context.Context, set *apps.StatefulSet, pod *v1.Pod, ordinal int) error {
 	for i := range set.Spec.VolumeClaimTemplates {
 		claim := newClaim(set, &set.Spec.VolumeClaimTemplates[i], ordinal)
-		if _, err := r.claims.PersistentVolumeClaims(claim.Namespace).Get(claim.Name); err == nil {
+		existing, err := r.claims.PersistentVolumeClaims(claim.Namespace).Get(claim.Name)
+		if err == nil && leaving(existing, set, pod) {
+			err = fmt.Errorf("pvc %s is being deleted", claim.Name)
+			r.notCreated(set, pod, err)
+			return err
+		}
+		if err == nil {
 			continue
 		}
-		_, err := control.Create(ctx, r.Client.CoreV1().PersistentVolumeClaims(claim.Namespace), claim)
+		_, err = control.Create(ctx, r.Client.CoreV1().PersistentVolumeClaims(claim.Namespace), claim)
 		switch {
 		case err == nil:
 			r.Recorder.Eventf(set, v1.EventTypeNormal, "SuccessfulCreate", "create Claim %s Pod %s in StatefulSet %s success", claim.Name, pod.Name, set.Name)
@@ -246,21 +280,24 @@ func (r *reconciler) deletePod(ctx context.Context, set *apps.StatefulSet, a del
 	return nil
 }
 
-// keepClaims gives claims the owners that the retention policy asks for.
+// keepClaims gives claims the owners that the retention policy asks for, and pods that wait for a claim which somebody has
+// deleted a new one.
 func (r *reconciler) keepClaims(ctx context.Context, o observed) error {
-	if o.set.Spec.PersistentVolumeClaimRetentionPolicy == nil || len(o.set.Spec.VolumeClaimTemplates) == 0 {
-		return nil
-	}
 	var failed []error
 	for _, pod := range o.pods {
 		ordinal, _ := ordinalOf(o.set, pod)
-		condemned := ordinal < first(o.set) || ordinal >= end(o.set)
+		if pod.DeletionTimestamp == nil && pod.Status.Phase == v1.PodPending && o.wants(ordinal) {
+			failed = append(failed, r.createClaims(ctx, o.set, pod, ordinal))
+		}
+		if o.set.Spec.PersistentVolumeClaimRetentionPolicy == nil {
+			continue
+		}
 		for i := range o.set.Spec.VolumeClaimTemplates {
 			claim, err := r.claims.PersistentVolumeClaims(o.set.Namespace).Get(claimName(o.set, &o.set.Spec.VolumeClaimTemplates[i], ordinal))
 			if err != nil {
 				continue // not there yet, or deleted by its user
 			}
-			owners, changed := claimOwners(o.set, claim, pod, condemned)
+			owners, changed := claimOwners(o.set, claim, pod, !o.wants(ordinal))
 			if !changed {
 				continue
 			}

@@ -110,5 +110,6 @@ func newClaim(set *apps.StatefulSet, template *v1.PersistentVolumeClaim, ordinal
 		}
 		maps.Copy(claim.Labels, set.Spec.Selector.MatchLabels)
 	}
+	claim.OwnerReferences, _ = claimOwners(set, claim, nil, false)
 	return claim
 }

@@ -78,7 +78,7 @@ func (o observed) sort() (kept, condemned []*v1.Pod) {
 		ordinal, ok := ordinalOf(o.set, pod)
 		switch {
 		case !ok:
-		case ordinal >= first(o.set) && ordinal < end(o.set):
+		case o.wants(ordinal):
 			if i := ordinal - first(o.set); i < len(kept) {
 				kept[i] = pod
 			}
@@ -93,6 +93,9 @@ func (o observed) sort() (kept, condemned []*v1.Pod) {
 	})
 	return kept, condemned
 }
+
+// wants says whether the set has a pod with this number.
+func (o observed) wants(ordinal int) bool { return ordinal >= first(o.set) && ordinal < end(o.set) }
 
 // ordered says whether each pod waits for the one before.
 func (o observed) ordered() bool {
