@@ -18,6 +18,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 
 	nodeauthz "github.com/proa-sh/proa/pkg/apiserver/authz/node"
@@ -29,12 +30,15 @@ const Name = "NodeRestriction"
 // Plugin restricts kubelets.
 type Plugin struct {
 	*admission.Handler
-	pods corelisters.PodLister
+	client kubernetes.Interface
+	pods   corelisters.PodLister
+	nodes  corelisters.NodeLister
 }
 
 var (
 	_ admission.ValidationInterface                = (*Plugin)(nil)
 	_ initializer.WantsExternalKubeInformerFactory = (*Plugin)(nil)
+	_ initializer.WantsExternalKubeClientSet       = (*Plugin)(nil)
 )
 
 // Register adds the plugin to the registry.
@@ -46,21 +50,25 @@ func Register(plugins *admission.Plugins) {
 
 // SetExternalKubeInformerFactory gives the plugin its informers.
 func (p *Plugin) SetExternalKubeInformerFactory(f informers.SharedInformerFactory) {
-	pods := f.Core().V1().Pods()
-	p.pods = pods.Lister()
-	p.SetReadyFunc(pods.Informer().HasSynced)
+	pods, nodes := f.Core().V1().Pods(), f.Core().V1().Nodes()
+	p.pods, p.nodes = pods.Lister(), nodes.Lister()
+	podsSynced, nodesSynced := pods.Informer().HasSynced, nodes.Informer().HasSynced
+	p.SetReadyFunc(func() bool { return podsSynced() && nodesSynced() })
 }
+
+// SetExternalKubeClientSet gives the plugin its client.
+func (p *Plugin) SetExternalKubeClientSet(c kubernetes.Interface) { p.client = c }
 
 // ValidateInitialization checks that everything was given.
 func (p *Plugin) ValidateInitialization() error {
-	if p.pods == nil {
-		return fmt.Errorf("admission plugin %s needs informers", Name)
+	if p.pods == nil || p.client == nil {
+		return fmt.Errorf("admission plugin %s needs informers and a client", Name)
 	}
 	return nil
 }
 
 // Validate refuses a kubelet's writes that are not about its own node.
-func (p *Plugin) Validate(_ context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
 	node, ok := nodeauthz.Name(a.GetUserInfo())
 	if !ok {
 		return nil
@@ -68,17 +76,17 @@ func (p *Plugin) Validate(_ context.Context, a admission.Attributes, _ admission
 	if !p.WaitForReady() {
 		return admission.NewForbidden(a, fmt.Errorf("not yet ready to handle request"))
 	}
-	if reason := p.refuse(node, a); reason != "" {
+	if reason := p.refuse(ctx, node, a); reason != "" {
 		return admission.NewForbidden(a, fmt.Errorf("node %q %s", node, reason))
 	}
 	return nil
 }
 
 // refuse returns why the node may not do this, or "".
-func (p *Plugin) refuse(node string, a admission.Attributes) string {
+func (p *Plugin) refuse(ctx context.Context, node string, a admission.Attributes) string {
 	switch a.GetResource().GroupResource() {
 	case corev1.Resource("pods"):
-		return p.refusePod(node, a)
+		return p.refusePod(ctx, node, a)
 	case corev1.Resource("nodes"):
 		return refuseNode(node, a)
 	case corev1.Resource("serviceaccounts"):
@@ -115,25 +123,18 @@ func nameOf(a admission.Attributes) string {
 	return m.GetName()
 }
 
-func (p *Plugin) refusePod(node string, a admission.Attributes) string {
+func (p *Plugin) refusePod(ctx context.Context, node string, a admission.Attributes) string {
 	switch a.GetSubresource() {
 	case "":
 		if a.GetOperation() == admission.Create {
-			return refuseNewPod(node, a.GetObject().(*corev1.Pod))
+			return p.refuseNewPod(ctx, node, a.GetObject().(*corev1.Pod))
 		}
 		if a.GetOperation() == admission.Delete {
 			return p.ownPod(node, a, a.GetName())
 		}
 		return "can not change the spec of pods"
 	case "status":
-		old, ok := a.GetOldObject().(*corev1.Pod)
-		fresh, okFresh := a.GetObject().(*corev1.Pod)
-		if !ok || !okFresh || old.Spec.NodeName != node {
-			return "can only update the status of pods with spec.nodeName set to itself"
-		}
-		if !apiequality.Semantic.DeepEqual(old.Labels, fresh.Labels) {
-			return "cannot update labels through pod status"
-		}
+		return refusePodStatus(node, a)
 	case "eviction":
 		name := a.GetName()
 		if e, ok := a.GetObject().(*policyv1.Eviction); ok && e.Name != "" {
@@ -146,6 +147,24 @@ func (p *Plugin) refusePod(node string, a admission.Attributes) string {
 	return ""
 }
 
+// refusePodStatus allows what a kubelet reports of its pods. Which claims are the pod's says the control plane: the node
+// may read what stands there.
+func refusePodStatus(node string, a admission.Attributes) string {
+	old, ok := a.GetOldObject().(*corev1.Pod)
+	fresh, okFresh := a.GetObject().(*corev1.Pod)
+	if !ok || !okFresh || old.Spec.NodeName != node {
+		return "can only update the status of pods with spec.nodeName set to itself"
+	}
+	if !apiequality.Semantic.DeepEqual(old.Labels, fresh.Labels) {
+		return "cannot update labels through pod status"
+	}
+	if !apiequality.Semantic.DeepEqual(old.Status.ResourceClaimStatuses, fresh.Status.ResourceClaimStatuses) ||
+		!apiequality.Semantic.DeepEqual(old.Status.ExtendedResourceClaimStatus, fresh.Status.ExtendedResourceClaimStatus) {
+		return "cannot update resource claim statuses"
+	}
+	return ""
+}
+
 func (p *Plugin) ownPod(node string, a admission.Attributes, name string) string {
 	pod, err := p.pods.Pods(a.GetNamespace()).Get(name)
 	if apierrors.IsNotFound(err) {
@@ -153,31 +172,6 @@ func (p *Plugin) ownPod(node string, a admission.Attributes, name string) string
 	}
 	if err != nil || pod.Spec.NodeName != node {
 		return "can only delete or evict pods with spec.nodeName set to itself"
-	}
-	return ""
-}
-
-// refuseNewPod allows mirror pods, which the node runs already, of itself, and nothing in them that needs the API.
-func refuseNewPod(node string, pod *corev1.Pod) string {
-	if _, ok := pod.Annotations[corev1.MirrorPodAnnotationKey]; !ok {
-		return fmt.Sprintf("pod does not have %q annotation, node can only create mirror pods", corev1.MirrorPodAnnotationKey)
-	}
-	if pod.Spec.NodeName != node {
-		return "can only create pods with spec.nodeName set to itself"
-	}
-	if len(pod.OwnerReferences) != 1 || pod.OwnerReferences[0].Kind != "Node" || pod.OwnerReferences[0].Name != node {
-		return "can only create pods with an owner reference set to itself"
-	}
-	if pod.Spec.ServiceAccountName != "" {
-		return "can not create pods that reference a service account"
-	}
-	if len(pod.Spec.ResourceClaims) > 0 {
-		return "can not create pods that reference resource claims"
-	}
-	for _, v := range pod.Spec.Volumes {
-		if v.Secret != nil || v.ConfigMap != nil || v.PersistentVolumeClaim != nil || v.Projected != nil {
-			return "can not create pods that reference secrets, config maps, claims or projected volumes"
-		}
 	}
 	return ""
 }

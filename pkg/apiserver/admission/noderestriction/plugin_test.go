@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/informers"
@@ -30,7 +31,11 @@ func pod(name, node string, change ...func(*corev1.Pod)) *corev1.Pod {
 
 func mirror(p *corev1.Pod) {
 	p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"}
-	p.OwnerReferences = []metav1.OwnerReference{{Kind: "Node", Name: p.Spec.NodeName}}
+	p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: p.Spec.NodeName, UID: "node-" + types.UID(p.Spec.NodeName), Controller: new(true)}}
+}
+
+func owner(change func(*metav1.OwnerReference)) func(*corev1.Pod) {
+	return func(p *corev1.Pod) { change(&p.OwnerReferences[0]) }
 }
 
 func node(change ...func(*corev1.Node)) *corev1.Node {
@@ -59,6 +64,7 @@ func TestAdmit(t *testing.T) {
 	factory := informers.NewSharedInformerFactory(fake.NewClientset(), 0)
 	p := &Plugin{Handler: admission.NewHandler(admission.Create, admission.Update, admission.Delete)}
 	p.SetExternalKubeInformerFactory(factory)
+	p.SetExternalKubeClientSet(fake.NewClientset(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "node-a"}}))
 	p.SetReadyFunc(func() bool { return true })
 	for _, o := range []*corev1.Pod{pod("mine", "a"), pod("other", "b")} {
 		if err := factory.Core().V1().Pods().Informer().GetIndexer().Add(o); err != nil {
@@ -87,12 +93,28 @@ func TestAdmit(t *testing.T) {
 		{"mirror pod", pods, "", create, pod("m", "a", mirror), nil, "ns", "m", ""},
 		{"ordinary pod", pods, "", create, pod("m", "a"), nil, "ns", "m", "can only create mirror pods"},
 		{"mirror pod of another node", pods, "", create, pod("m", "b", mirror), nil, "ns", "m", "spec.nodeName set to itself"},
-		{"mirror pod without owner", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) { p.OwnerReferences = nil }), nil, "ns", "m", "owner reference set to itself"},
-		{"mirror pod with an account", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) { p.Spec.ServiceAccountName = "s" }), nil, "ns", "m", "reference a service account"},
+		{"mirror pod without owner", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) { p.OwnerReferences = nil }), nil, "ns", "m", "single owner reference set to itself"},
+		{"mirror pod with two owners", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) { p.OwnerReferences = append(p.OwnerReferences, p.OwnerReferences[0]) }), nil, "ns", "m", "single owner reference set to itself"},
+		{"mirror pod of another kind of owner", pods, "", create, pod("m", "a", mirror, owner(func(o *metav1.OwnerReference) { o.APIVersion = "v2" })), nil, "ns", "m", "owner reference set to itself"},
+		{"mirror pod of a node of before", pods, "", create, pod("m", "a", mirror, owner(func(o *metav1.OwnerReference) { o.UID = "old" })), nil, "ns", "m", "UID mismatch: expected node-a got old"},
+		{"mirror pod whose owner is no controller", pods, "", create, pod("m", "a", mirror, owner(func(o *metav1.OwnerReference) { o.Controller = nil })), nil, "ns", "m", "controller owner reference set to itself"},
+		{"mirror pod that holds its node up", pods, "", create, pod("m", "a", mirror, owner(func(o *metav1.OwnerReference) { o.BlockOwnerDeletion = new(true) })), nil, "ns", "m", "must not set blockOwnerDeletion"},
+		{"mirror pod with an account", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) { p.Spec.ServiceAccountName = "s" }), nil, "ns", "m", "reference serviceaccounts"},
 		{"mirror pod with a secret", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) {
-			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{}}}}
+			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "s"}}}}
 		}), nil, "ns", "m", "reference secrets"},
-		{"mirror pod with a resource claim", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) { p.Spec.ResourceClaims = []corev1.PodResourceClaim{{}} }), nil, "ns", "m", "reference resource claims"},
+		{"mirror pod with a secret to pull with", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) {
+			p.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "s"}}
+		}), nil, "ns", "m", "reference secrets"},
+		{"mirror pod with a resource claim", pods, "", create, pod("m", "a", mirror, func(p *corev1.Pod) {
+			p.Spec.ResourceClaims = []corev1.PodResourceClaim{{ResourceClaimName: new("c")}}
+		}), nil, "ns", "m", "reference resourceclaims"},
+		{"a resource claim by status", pods, "status", update, pod("mine", "a", func(p *corev1.Pod) {
+			p.Status.ResourceClaimStatuses = []corev1.PodResourceClaimStatus{{ResourceClaimName: new("c")}}
+		}), pod("mine", "a"), "ns", "mine", "cannot update resource claim statuses"},
+		{"an extended resource's claim by status", pods, "status", update, pod("mine", "a", func(p *corev1.Pod) {
+			p.Status.ExtendedResourceClaimStatus = &corev1.PodExtendedResourceClaimStatus{ResourceClaimName: "c"}
+		}), pod("mine", "a"), "ns", "mine", "cannot update resource claim statuses"},
 		{"deletion of its pod", pods, "", remove, nil, nil, "ns", "mine", ""},
 		{"deletion of another's pod", pods, "", remove, nil, nil, "ns", "other", "can only delete or evict pods"},
 		{"change of a pod", pods, "", update, pod("mine", "a"), pod("mine", "a"), "ns", "mine", "can not change the spec"},

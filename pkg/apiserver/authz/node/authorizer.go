@@ -17,6 +17,8 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	storagelisters "k8s.io/client-go/listers/storage/v1"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/proa-sh/proa/pkg/pods"
 )
 
 // byNode is the name of the index of pods by the node that they run on.
@@ -84,19 +86,14 @@ func (a *Authorizer) Authorize(_ context.Context, r authorizer.Attributes) (auth
 // refuse returns why a request that a kubelet may make in general is not one about this node, or "".
 func (a *Authorizer) refuse(node string, r authorizer.Attributes) string {
 	switch (schema.GroupResource{Group: r.GetAPIGroup(), Resource: r.GetResource()}) {
-	case schema.GroupResource{Resource: "secrets"}:
-		if reason := a.used(node, r, usesSecret); reason == "" || !a.volumeSecret(node, r) {
+	case schema.GroupResource{Resource: secrets}:
+		if reason := a.used(node, r); reason == "" || !a.volumeSecret(node, r) {
 			return reason
 		}
 		return ""
-	case schema.GroupResource{Resource: "configmaps"}:
-		return a.used(node, r, usesConfigMap)
-	case schema.GroupResource{Resource: "serviceaccounts"}:
-		return a.used(node, r, func(p *corev1.Pod, name string) bool { return p.Spec.ServiceAccountName == name })
-	case schema.GroupResource{Resource: "persistentvolumeclaims"}:
-		return a.used(node, r, usesClaim)
-	case schema.GroupResource{Group: "resource.k8s.io", Resource: "resourceclaims"}:
-		return a.used(node, r, usesResourceClaim)
+	case schema.GroupResource{Resource: configMaps}, schema.GroupResource{Resource: serviceAccounts}, schema.GroupResource{Resource: claims},
+		schema.GroupResource{Group: "resource.k8s.io", Resource: resourceClaims}:
+		return a.used(node, r)
 	case schema.GroupResource{Resource: "persistentvolumes"}:
 		return a.usedVolume(node, r)
 	case schema.GroupResource{Group: "storage.k8s.io", Resource: "volumeattachments"}:
@@ -159,12 +156,12 @@ func (a *Authorizer) refusePods(node string, r authorizer.Attributes) string {
 }
 
 // used refuses requests about an object that no pod of the node uses.
-func (a *Authorizer) used(node string, r authorizer.Attributes, uses func(*corev1.Pod, string) bool) string {
+func (a *Authorizer) used(node string, r authorizer.Attributes) string {
 	if r.GetName() == "" {
 		return fmt.Sprintf("a kubelet may only use %s by name", r.GetResource())
 	}
-	for _, p := range a.podsOf(node) {
-		if p.Namespace == r.GetNamespace() && uses(p, r.GetName()) {
+	for p := range a.needing(node) {
+		if p.Namespace == r.GetNamespace() && uses(p, Reference{r.GetResource(), r.GetName()}) {
 			return ""
 		}
 	}
@@ -199,12 +196,27 @@ func (a *Authorizer) volumeSecret(node string, r authorizer.Attributes) bool {
 // volumesOf yields the names of the volumes that are bound to claims of the node's pods.
 func (a *Authorizer) volumesOf(node string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, p := range a.podsOf(node) {
-			for name := range claimsOf(p) {
-				claim, err := a.claims.PersistentVolumeClaims(p.Namespace).Get(name)
+		for p := range a.needing(node) {
+			for ref := range References(p) {
+				if ref.Resource != claims {
+					continue
+				}
+				claim, err := a.claims.PersistentVolumeClaims(p.Namespace).Get(ref.Name)
 				if err == nil && claim.Spec.VolumeName != "" && !yield(claim.Spec.VolumeName) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// needing yields the pods of the node for which its kubelet may read objects. Mirror pods give it no right: the kubelet
+// itself has written them.
+func (a *Authorizer) needing(node string) iter.Seq[*corev1.Pod] {
+	return func(yield func(*corev1.Pod) bool) {
+		for _, p := range a.podsOf(node) {
+			if !pods.IsMirror(p) && !yield(p) {
+				return
 			}
 		}
 	}

@@ -35,6 +35,13 @@ func testPod(name, node string) *corev1.Pod {
 	}}
 }
 
+// mirrorPod names the same objects as testPod, but the kubelet itself has written it.
+func mirrorPod(name, node string) *corev1.Pod {
+	p := testPod(name, node)
+	p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"}
+	return p
+}
+
 func TestAuthorize(t *testing.T) {
 	factory := informers.NewSharedInformerFactory(fake.NewClientset(), 0)
 	a, err := New(factory, func(r authorizer.Attributes) bool { return r.GetVerb() != "forbidden" })
@@ -49,14 +56,14 @@ func TestAuthorize(t *testing.T) {
 			}
 		}
 	}
-	add(core.Pods().Informer().GetIndexer(), testPod("mine", "a"), testPod("other", "b"))
-	for _, pod := range []string{"mine", "other"} {
+	add(core.Pods().Informer().GetIndexer(), testPod("mine", "a"), testPod("other", "b"), mirrorPod("mirror", "a"))
+	for _, pod := range []string{"mine", "other", "mirror"} {
 		add(core.PersistentVolumeClaims().Informer().GetIndexer(), &corev1.PersistentVolumeClaim{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: pod + "-claim"}, Spec: corev1.PersistentVolumeClaimSpec{VolumeName: pod + "-pv"}})
 		add(core.PersistentVolumes().Informer().GetIndexer(), &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: pod + "-pv"}, Spec: corev1.PersistentVolumeSpec{
 			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{NodeStageSecretRef: &corev1.SecretReference{Namespace: "storage", Name: pod + "-stage"}}}}})
 		add(factory.Storage().V1().VolumeAttachments().Informer().GetIndexer(), &storagev1.VolumeAttachment{
-			ObjectMeta: metav1.ObjectMeta{Name: pod + "-attachment"}, Spec: storagev1.VolumeAttachmentSpec{NodeName: map[string]string{"mine": "a", "other": "b"}[pod]}})
+			ObjectMeta: metav1.ObjectMeta{Name: pod + "-attachment"}, Spec: storagev1.VolumeAttachmentSpec{NodeName: map[string]string{"mine": "a", "other": "b", "mirror": "c"}[pod]}})
 	}
 	kubelet := &user.DefaultInfo{Name: "system:node:a", Groups: []string{user.NodesGroup}}
 	get := func(resource, namespace, name string) authorizer.AttributesRecord {
@@ -105,6 +112,16 @@ func TestAuthorize(t *testing.T) {
 		{"another's attachment", in("storage.k8s.io", get("volumeattachments", "", "other-attachment")), no},
 		{"resource claim", in("resource.k8s.io", get("resourceclaims", "ns", "mine-dra")), yes},
 		{"another's resource claim", in("resource.k8s.io", get("resourceclaims", "ns", "other-dra")), no},
+		{"secret that a mirror pod pulls with", get("secrets", "ns", "mirror-pull"), no},
+		{"secret of a mirror pod's volume", get("secrets", "ns", "mirror-volume"), no},
+		{"secret in a mirror pod's environment", get("secrets", "ns", "mirror-env"), no},
+		{"secret of the driver of a mirror pod's volume", get("secrets", "storage", "mirror-stage"), no},
+		{"config map of a mirror pod", get("configmaps", "ns", "mirror-map"), no},
+		{"account of a mirror pod", get("serviceaccounts", "ns", "mirror-account"), no},
+		{"claim of a mirror pod", get("persistentvolumeclaims", "ns", "mirror-claim"), no},
+		{"volume of a mirror pod", get("persistentvolumes", "", "mirror-pv"), no},
+		{"resource claim of a mirror pod", in("resource.k8s.io", get("resourceclaims", "ns", "mirror-dra")), no},
+		{"mirror pod", get("pods", "ns", "mirror"), yes},
 		{"pod", get("pods", "ns", "mine"), yes},
 		{"another's pod", get("pods", "ns", "other"), no},
 		{"pods of the node", selecting(get("pods", "", ""), "spec.nodeName=a"), yes},

@@ -4,7 +4,7 @@
 //
 // In: informers of pods, claims, volumes and their attachments, and the rules of the cluster role system:node, which bound the
 // verbs. Out: an authorizer.Authorizer. There is no graph to keep: the pods of a node are an index away, and they are
-// few.
+// few. Mirror pods give no right: kubelets write them. [References] is the list of what pods name, here and for admission.
 //
-// TestAuthorize shows it.
+// TestAuthorize shows it, and TestReferences that no field of a pod was forgotten.
 package node
