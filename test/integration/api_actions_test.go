@@ -129,7 +129,7 @@ func (t actionTest) evictions() {
 	}
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
-	_, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+	running, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
 	t.ok(err)
 	one := intstr.FromInt32(1)
 	budget, err := budgets.Create(t.Context(), &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: policyv1.PodDisruptionBudgetSpec{
@@ -149,7 +149,17 @@ func (t actionTest) evictions() {
 	if b, err := budgets.Get(t.Context(), "b", metav1.GetOptions{}); err != nil || b.Status.DisruptionsAllowed != 1 {
 		t.Errorf("a dry run counted: %v, %v", b.Status, err)
 	}
-	t.ok(evict(nil))
+	dry := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "evicted"}}
+	t.ok(t.client.CoreV1().RESTClient().Post().Namespace("default").Resource("pods").Name("evicted").SubResource("eviction").Param("dryRun", metav1.DryRunAll).Body(dry).Do(t.Context()).Error())
+	if b, err := budgets.Get(t.Context(), "b", metav1.GetOptions{}); err != nil || b.Status.DisruptionsAllowed != 1 {
+		t.Errorf("a dry run by the query counted: %v, %v", b.Status, err)
+	}
+	if p, err := pods.Get(t.Context(), "evicted", metav1.GetOptions{}); err != nil || p.DeletionTimestamp != nil || p.ResourceVersion != running.ResourceVersion {
+		t.Errorf("a dry run evicted: %v, %v", p, err)
+	}
+	old := pod.ResourceVersion
+	t.refused("a pod that has changed since", evict(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &old}}), metav1.StatusReasonConflict, "ResourceVersion")
+	t.ok(evict(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &running.ResourceVersion}}))
 	if b, err := budgets.Get(t.Context(), "b", metav1.GetOptions{}); err != nil || b.Status.DisruptionsAllowed != 0 || len(b.Status.DisruptedPods) != 1 {
 		t.Errorf("after an eviction: %v, %v", b.Status, err)
 	}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/util/retry"
@@ -41,7 +43,7 @@ func (e *evictor) GroupVersionKind(schema.GroupVersion) schema.GroupVersionKind 
 	return policyv1.SchemeGroupVersion.WithKind("Eviction")
 }
 
-func (e *evictor) Create(ctx context.Context, name string, obj runtime.Object, validate rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
+func (e *evictor) Create(ctx context.Context, name string, obj runtime.Object, validate rest.ValidateObjectFunc, o *metav1.CreateOptions) (runtime.Object, error) {
 	eviction, ok := obj.(*policyv1.Eviction)
 	if !ok {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("not a Eviction object: %T", obj))
@@ -54,37 +56,67 @@ func (e *evictor) Create(ctx context.Context, name string, obj runtime.Object, v
 			return nil, err
 		}
 	}
-	// A budget or the pod may change between the look and the write; then look again.
-	err := retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error { return e.evict(ctx, eviction) })
+	options, err := deleteOptions(eviction, o)
+	if err != nil {
+		return nil, err
+	}
+	// The pod may change between the look and the write; then look again.
+	var counted types.UID
+	err = retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error {
+		return e.evict(ctx, eviction.Name, options, &counted)
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &metav1.Status{Status: metav1.StatusSuccess}, nil
 }
 
-func (e *evictor) evict(ctx context.Context, eviction *policyv1.Eviction) error {
-	pod, err := read[*corev1.Pod](ctx, e.pods, eviction.Name)
-	if err != nil {
-		return err
-	}
+// deleteOptions are those of the eviction, as a dry run if either the request or its body asks for one.
+func deleteOptions(eviction *policyv1.Eviction, o *metav1.CreateOptions) (*metav1.DeleteOptions, error) {
 	options := eviction.DeleteOptions.DeepCopy()
 	if options == nil {
 		options = &metav1.DeleteOptions{}
 	}
-	if options.Preconditions != nil && options.Preconditions.UID != nil && *options.Preconditions.UID != pod.UID {
-		return apierrors.NewConflict(corev1.Resource("pods"), pod.Name, fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s)", *options.Preconditions.UID, pod.UID))
+	if o == nil || len(o.DryRun) == 0 {
+		return options, nil
 	}
-	if counts(pod) {
-		if err := e.disrupt(ctx, pod, dryRun(options.DryRun)); err != nil {
-			return err
-		}
+	if len(options.DryRun) > 0 && !slices.Equal(options.DryRun, o.DryRun) {
+		return nil, apierrors.NewBadRequest("Non-matching dry-run options in request and content")
 	}
+	options.DryRun = o.DryRun
+	return options, nil
+}
+
+// evict looks at the pod once. counted is the pod for which an earlier look has taken a disruption from the budget already:
+// it is taken once.
+func (e *evictor) evict(ctx context.Context, name string, asked *metav1.DeleteOptions, counted *types.UID) error {
+	pod, err := read[*corev1.Pod](ctx, e.pods, name)
+	if err != nil {
+		return err
+	}
+	options := asked.DeepCopy()
 	if options.Preconditions == nil {
 		options.Preconditions = &metav1.Preconditions{}
 	}
+	if err := differs(options.Preconditions, pod); err != nil {
+		return err
+	}
 	options.Preconditions.UID = &pod.UID
+	if *counted != pod.UID {
+		took, err := e.count(ctx, pod, dryRun(options.DryRun))
+		if err != nil {
+			return err
+		}
+		if took {
+			*counted = pod.UID
+		}
+	}
+	// What was not counted may have to be, should the pod become healthy before its deletion.
+	if *counted != pod.UID && pod.DeletionTimestamp == nil && !pods.IsTerminal(pod) {
+		options.Preconditions.ResourceVersion = &pod.ResourceVersion
+	}
 	if !dryRun(options.DryRun) {
-		if err := e.mark(ctx, pod); err != nil {
+		if err := e.mark(ctx, pod.Name, options.Preconditions); err != nil {
 			return err
 		}
 	}
@@ -92,27 +124,41 @@ func (e *evictor) evict(ctx context.Context, eviction *policyv1.Eviction) error 
 	return err
 }
 
+// differs refuses a pod that is not the one that the client has seen.
+func differs(p *metav1.Preconditions, pod *corev1.Pod) error {
+	if p.UID != nil && *p.UID != pod.UID {
+		return apierrors.NewConflict(corev1.Resource("pods"), pod.Name, fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s)", *p.UID, pod.UID))
+	}
+	if p.ResourceVersion != nil && *p.ResourceVersion != pod.ResourceVersion {
+		return apierrors.NewConflict(corev1.Resource("pods"), pod.Name, fmt.Errorf("the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s)", *p.ResourceVersion, pod.ResourceVersion))
+	}
+	return nil
+}
+
 // counts reports whether the pod's end is a disruption: it is not for a pod that has not run, has finished or is going.
 func counts(pod *corev1.Pod) bool {
 	return pod.Status.Phase != corev1.PodPending && !pods.IsTerminal(pod) && pod.DeletionTimestamp == nil
 }
 
-// disrupt takes one disruption from the budget that covers the pod, or refuses.
-func (e *evictor) disrupt(ctx context.Context, pod *corev1.Pod, dry bool) error {
+// count takes one disruption from the budget that covers the pod, if any does, or refuses.
+func (e *evictor) count(ctx context.Context, pod *corev1.Pod, dry bool) (counted bool, err error) {
+	if !counts(pod) {
+		return false, nil
+	}
 	budgets, err := e.covering(ctx, pod)
 	if err != nil || len(budgets) == 0 {
-		return err
+		return false, err
 	}
 	if len(budgets) > 1 {
-		return apierrors.NewInternalError(fmt.Errorf("this pod has more than one PodDisruptionBudget, which the eviction subresource does not support"))
+		return false, apierrors.NewInternalError(fmt.Errorf("this pod has more than one PodDisruptionBudget, which the eviction subresource does not support"))
 	}
 	budget := budgets[0]
 	if spares(budget, pod) {
-		return nil
+		return false, nil
 	}
 	key, err := e.budgets.KeyFunc(ctx, budget.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var refused error
 	err = e.budgets.Storage.GuaranteedUpdate(ctx, key, e.budgets.NewFunc(), false, nil, simpleUpdate(func(b *policyv1.PodDisruptionBudget) error {
@@ -120,12 +166,12 @@ func (e *evictor) disrupt(ctx context.Context, pod *corev1.Pod, dry bool) error 
 		return refused
 	}), dry, nil)
 	if refused != nil {
-		return refused
+		return false, refused
 	}
 	if err != nil {
-		return storageError(err, policyv1.Resource("poddisruptionbudgets"), budget.Name)
+		return false, storageError(err, policyv1.Resource("poddisruptionbudgets"), budget.Name)
 	}
-	return nil
+	return true, nil
 }
 
 // covering returns the budgets that select the pod. They are read from the registry and not from an informer, which may
@@ -191,19 +237,23 @@ func takeDisruption(b *policyv1.PodDisruptionBudget, pod *corev1.Pod, now time.T
 	return nil
 }
 
-// mark adds the condition DisruptionTarget, which says why the pod ends.
-func (e *evictor) mark(ctx context.Context, pod *corev1.Pod) error {
-	key, err := e.pods.KeyFunc(ctx, pod.Name)
+// mark adds the condition DisruptionTarget, which says why the pod ends. If p wants a resource version, it is then the new one.
+func (e *evictor) mark(ctx context.Context, name string, p *metav1.Preconditions) error {
+	key, err := e.pods.KeyFunc(ctx, name)
 	if err != nil {
 		return err
 	}
-	err = e.pods.Storage.GuaranteedUpdate(ctx, key, &corev1.Pod{}, false, storagePreconditions(&metav1.Preconditions{UID: &pod.UID}), simpleUpdate(func(p *corev1.Pod) error {
+	marked := &corev1.Pod{}
+	err = e.pods.Storage.GuaranteedUpdate(ctx, key, marked, false, storagePreconditions(p), simpleUpdate(func(p *corev1.Pod) error {
 		setCondition(&p.Status, corev1.PodCondition{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI",
 			Message: "Eviction API: evicting", LastTransitionTime: metav1.NewTime(e.d.Now())})
 		return nil
 	}), false, nil)
 	if err != nil {
-		return storageError(err, corev1.Resource("pods"), pod.Name)
+		return storageError(err, corev1.Resource("pods"), name)
+	}
+	if p.ResourceVersion != nil {
+		p.ResourceVersion = &marked.ResourceVersion
 	}
 	return nil
 }
