@@ -63,7 +63,7 @@ func (d *Dependencies) locatePod(transport http.RoundTripper) func(context.Conte
 // gain what listens there.
 func proxyable(address string) error {
 	ip, err := netip.ParseAddr(address)
-	if err != nil || !ip.IsGlobalUnicast() {
+	if err != nil || !ip.Unmap().IsGlobalUnicast() {
 		return apierrors.NewBadRequest("address not allowed")
 	}
 	return nil
@@ -189,8 +189,13 @@ func (d *Dependencies) locateNode(insecure http.RoundTripper) func(context.Conte
 		if err != nil {
 			return nil, nil, err
 		}
+		for _, address := range d.Kubelet.addressesOf(ctx, base.Hostname()) {
+			if err := proxyable(address); err != nil {
+				return nil, nil, err
+			}
+		}
 		if port == "" || port == base.Port() {
-			return base, d.Kubelet.transport, nil
+			return base, d.Kubelet.proxied, nil
 		}
 		return &url.URL{Scheme: scheme, Host: net.JoinHostPort(base.Hostname(), port)}, insecure, nil
 	}
