@@ -36,7 +36,7 @@ func pod(forbidPrivileged bool) apidef.Definition {
 		Status:         apidef.Field(func(p object) *corev1.PodStatus { return &p.Status }),
 		PrepareStatus:  keepPodStatus,
 		Subresources: []apidef.Subresource[object]{
-			{Name: "ephemeralcontainers", Prepare: onlyEphemeralContainers, Validate: rules.ValidatePodEphemeralContainersUpdate},
+			{Name: "ephemeralcontainers", Prepare: onlyEphemeralContainers, Validate: validateEphemeral(forbidPrivileged)},
 			{Name: "resize", Prepare: rules.PreparePodResize, Validate: rules.ValidatePodResize},
 		},
 		Fields: map[string]func(object) string{
@@ -60,17 +60,37 @@ func validatePod(forbidPrivileged bool) func(*corev1.Pod) field.ErrorList {
 	if !forbidPrivileged {
 		return rules.ValidatePod
 	}
-	return func(p *corev1.Pod) field.ErrorList {
-		errs := rules.ValidatePod(p)
-		for name, containers := range map[string][]corev1.Container{"initContainers": p.Spec.InitContainers, "containers": p.Spec.Containers} {
-			for i, c := range containers {
-				if c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged {
-					errs = append(errs, field.Forbidden(field.NewPath("spec", name).Index(i).Child("securityContext", "privileged"), "disallowed by cluster policy"))
-				}
-			}
-		}
-		return errs
+	return func(p *corev1.Pod) field.ErrorList { return append(rules.ValidatePod(p), privileged(p)...) }
+}
+
+// validateEphemeral is the same for containers that a pod gets later.
+func validateEphemeral(forbidPrivileged bool) func(new, old *corev1.Pod) field.ErrorList {
+	if !forbidPrivileged {
+		return rules.ValidatePodEphemeralContainersUpdate
 	}
+	return func(new, old *corev1.Pod) field.ErrorList {
+		return append(rules.ValidatePodEphemeralContainersUpdate(new, old), privileged(new)...)
+	}
+}
+
+// privileged refuses every container that wants to be.
+func privileged(p *corev1.Pod) field.ErrorList {
+	var errs field.ErrorList
+	refuse := func(name string, i int, c *corev1.SecurityContext) {
+		if c != nil && c.Privileged != nil && *c.Privileged {
+			errs = append(errs, field.Forbidden(field.NewPath("spec", name).Index(i).Child("securityContext", "privileged"), "disallowed by cluster policy"))
+		}
+	}
+	for i, c := range p.Spec.InitContainers {
+		refuse("initContainers", i, c.SecurityContext)
+	}
+	for i, c := range p.Spec.Containers {
+		refuse("containers", i, c.SecurityContext)
+	}
+	for i, c := range p.Spec.EphemeralContainers {
+		refuse("ephemeralContainers", i, c.SecurityContext)
+	}
+	return errs
 }
 
 // podGrace decides how long a pod has to end: not at all if nothing of it can be running.
