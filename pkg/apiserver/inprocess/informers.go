@@ -156,7 +156,7 @@ func (s *source) WatchWithContext(ctx context.Context, options metav1.ListOption
 	if err != nil {
 		return nil, err
 	}
-	return watch.Filter(w, unwrap), nil
+	return newUnwrapped(w), nil
 }
 
 func (s *source) prepare(ctx context.Context, options *metav1.ListOptions) (Store, *internalversion.ListOptions, error) {
@@ -184,12 +184,41 @@ func (s *source) context(ctx context.Context) context.Context {
 	})
 }
 
-// unwrap takes objects out of the watch cache's wrapping, in which several watchers share their encoded form.
-func unwrap(e watch.Event) (watch.Event, bool) {
-	if wrapped, ok := e.Object.(runtime.CacheableObject); ok {
-		e.Object = wrapped.GetObject()
+// unwrapped is a watch whose objects are taken out of the watch cache's wrapping, in which several watchers share their
+// encoded form.
+type unwrapped struct {
+	watch.Interface
+	events  chan watch.Event
+	stopped chan struct{}
+	stop    sync.Once
+}
+
+func newUnwrapped(w watch.Interface) *unwrapped {
+	u := &unwrapped{Interface: w, events: make(chan watch.Event), stopped: make(chan struct{})}
+	go u.run()
+	return u
+}
+
+// run ends with the watch below, or when nobody reads any more: whoever stops a watch leaves what is on the way.
+func (u *unwrapped) run() {
+	defer close(u.events)
+	for e := range u.Interface.ResultChan() {
+		if wrapped, ok := e.Object.(runtime.CacheableObject); ok {
+			e.Object = wrapped.GetObject()
+		}
+		select {
+		case u.events <- e:
+		case <-u.stopped:
+			return
+		}
 	}
-	return e, true
+}
+
+func (u *unwrapped) ResultChan() <-chan watch.Event { return u.events }
+
+func (u *unwrapped) Stop() {
+	u.stop.Do(func() { close(u.stopped) })
+	u.Interface.Stop()
 }
 
 // withoutManagedFields returns a copy of the object's top level without managedFields, which nobody in the process
