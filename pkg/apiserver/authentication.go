@@ -35,6 +35,9 @@ type authentication struct {
 	clientCA  dynamiccertificates.CAContentProvider // may be nil
 }
 
+// verifiedTTL is how long a verified token of a service account is not verified again. Refused ones are, each time.
+const verifiedTTL = 10 * time.Second
+
 func (s *Server) configureAuthentication() error {
 	o := s.options.Authentication
 	config := authn.Config{Anonymous: o.Anonymous, Audiences: authenticator.Audiences(o.APIAudiences)}
@@ -59,7 +62,8 @@ func (s *Server) configureAuthentication() error {
 	if err != nil {
 		return err
 	}
-	config.Tokens = append(config.Tokens, s.identities, verifier)
+	// As upstream: what a token says is believed for a while, also when what it is bound to goes meanwhile.
+	config.Tokens = append(config.Tokens, s.identities, tokencache.New(verifier, false, verifiedTTL, 0))
 	if o.TokenFile != "" {
 		static, err := tokenfile.NewCSV(o.TokenFile)
 		if err != nil {
