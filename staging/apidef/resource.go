@@ -117,6 +117,9 @@ type Resource[T any, P Object[T]] struct {
 	StatusOnCreate bool
 	// ValidateStatus is asked when status is updated.
 	ValidateStatus func(new, old P) field.ErrorList
+	// StatusKeeps names what of the metadata an update of status leaves alone besides owners: "metadata" is all of it,
+	// or "metadata.labels".
+	StatusKeeps string
 	// PrepareStatus adjusts an update of status; old's spec has been taken over before.
 	PrepareStatus func(new, old P)
 	// Scale serves the subresource scale, if not nil.

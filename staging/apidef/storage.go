@@ -119,6 +119,7 @@ func (r *Resource[T, P]) views() []Subresource[P] {
 			}
 			new.SetDeletionTimestamp(nil)
 			new.SetOwnerReferences(old.GetOwnerReferences())
+			r.keepMeta(new, old)
 			if r.PrepareStatus != nil {
 				r.PrepareStatus(new, old)
 			}
@@ -126,7 +127,22 @@ func (r *Resource[T, P]) views() []Subresource[P] {
 		Validate: r.ValidateStatus,
 		Resets:   []string{"spec"},
 	}
+	if r.StatusKeeps != "" {
+		status.Resets = append(status.Resets, r.StatusKeeps)
+	}
 	return append([]Subresource[P]{status}, r.Subresources...)
+}
+
+// keepMeta takes from old what StatusKeeps names.
+func (r *Resource[T, P]) keepMeta(new, old P) {
+	switch r.StatusKeeps {
+	case "metadata":
+		new.SetLabels(old.GetLabels())
+		new.SetAnnotations(old.GetAnnotations())
+		new.SetFinalizers(old.GetFinalizers())
+	case "metadata.labels":
+		new.SetLabels(old.GetLabels())
+	}
 }
 
 // namedStore is a store with the names that discovery shows.

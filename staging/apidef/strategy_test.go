@@ -161,3 +161,34 @@ func TestSpokeLabels(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusKeeps checks what of the metadata an update of status may change, and that server-side apply knows.
+func TestStatusKeeps(t *testing.T) {
+	meta := func(v string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Labels: map[string]string{"l": v}, Annotations: map[string]string{"a": v}, Finalizers: []string{v},
+			OwnerReferences: []metav1.OwnerReference{{Name: v}}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: v}}}
+	}
+	for _, tt := range []struct {
+		keeps, labels, annotation string
+	}{
+		{"", "new", "new"}, {"metadata.labels", "old", "new"}, {"metadata", "old", "old"},
+	} {
+		r := newNodeResource()
+		r.StatusKeeps = tt.keeps
+		view := r.views()[0]
+		n, old := &corev1.Node{ObjectMeta: meta("new")}, &corev1.Node{ObjectMeta: meta("old")}
+		view.Prepare(n, old)
+		want := meta("new")
+		want.OwnerReferences[0].Name, want.Labels["l"], want.Annotations["a"], want.Finalizers[0] = "old", tt.labels, tt.annotation, tt.annotation
+		if diff := cmp.Diff(want, n.ObjectMeta); diff != "" {
+			t.Errorf("keeps %q (-want +got):\n%s", tt.keeps, diff)
+		}
+		resets := []string{"spec"}
+		if tt.keeps != "" {
+			resets = append(resets, tt.keeps)
+		}
+		if diff := cmp.Diff(resets, view.Resets); diff != "" {
+			t.Errorf("keeps %q, resets (-want +got):\n%s", tt.keeps, diff)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"github.com/proa-sh/proa/staging/apidef"
 	rules "github.com/proa-sh/proa/staging/apirules/admissionregistration"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -26,7 +25,7 @@ func validatingPolicy() apidef.Definition {
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(p object) *admissionregistrationv1.ValidatingAdmissionPolicySpec { return &p.Spec }),
 		Status:            apidef.Field(func(p object) *admissionregistrationv1.ValidatingAdmissionPolicyStatus { return &p.Status }),
-		PrepareStatus:     func(new, old object) { metav1.ResetObjectMetaForStatus(&new.ObjectMeta, &old.ObjectMeta) },
+		StatusKeeps:       "metadata",
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "Validations", Type: "integer", Description: admissionregistrationv1.ValidatingAdmissionPolicySpec{}.SwaggerDoc()["validations"],

@@ -32,9 +32,9 @@ func deployment() apidef.Definition {
 		Warnings:       rules.DeploymentWarnings,
 		Spec:           apidef.Field(func(d object) *appsv1.DeploymentSpec { return &d.Spec }),
 		// The controller copies annotations to replica sets, so it has to see that they have changed.
-		Counts:        func(new, old object) bool { return !maps.Equal(new.Annotations, old.Annotations) },
-		Status:        apidef.Field(func(d object) *appsv1.DeploymentStatus { return &d.Status }),
-		PrepareStatus: func(new, old object) { new.Labels = old.Labels },
+		Counts:      func(new, old object) bool { return !maps.Equal(new.Annotations, old.Annotations) },
+		Status:      apidef.Field(func(d object) *appsv1.DeploymentStatus { return &d.Status }),
+		StatusKeeps: "metadata.labels",
 		Scale: &apidef.Scale[object]{
 			Desired:  func(d object) *int32 { return d.Spec.Replicas },
 			Observed: func(d object) int32 { return d.Status.Replicas },

@@ -2,7 +2,6 @@ package flowcontrol
 
 import (
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/pkg/api/columns"
@@ -28,7 +27,7 @@ func flowSchema() apidef.Definition {
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(s object) *flowcontrolv1.FlowSchemaSpec { return &s.Spec }),
 		Status:            apidef.Field(func(s object) *flowcontrolv1.FlowSchemaStatus { return &s.Status }),
-		PrepareStatus:     func(new, old object) { metav1.ResetObjectMetaForStatus(&new.ObjectMeta, &old.ObjectMeta) },
+		StatusKeeps:       "metadata",
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "PriorityLevel", Description: doc["priorityLevelConfiguration"],

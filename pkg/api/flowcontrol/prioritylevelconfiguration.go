@@ -2,7 +2,6 @@ package flowcontrol
 
 import (
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/pkg/api/columns"
@@ -27,7 +26,7 @@ func priorityLevel() apidef.Definition {
 		ConditionalUpdate: true,
 		Spec:              apidef.Field(func(l object) *flowcontrolv1.PriorityLevelConfigurationSpec { return &l.Spec }),
 		Status:            apidef.Field(func(l object) *flowcontrolv1.PriorityLevelConfigurationStatus { return &l.Status }),
-		PrepareStatus:     func(new, old object) { metav1.ResetObjectMetaForStatus(&new.ObjectMeta, &old.ObjectMeta) },
+		StatusKeeps:       "metadata",
 		Columns:           levelColumns(),
 	}).Define()
 }

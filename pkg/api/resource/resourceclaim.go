@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	resourcev1 "k8s.io/api/resource/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/staging/apidef"
@@ -29,6 +28,7 @@ func resourceClaim() apidef.Definition {
 		Spec:           apidef.Field(func(c object) *resourcev1.ResourceClaimSpec { return &c.Spec }),
 		Uncounted:      true,
 		Status:         apidef.Field(func(c object) *resourcev1.ResourceClaimStatus { return &c.Status }),
+		StatusKeeps:    "metadata",
 		PrepareStatus:  prepareClaimStatus,
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
@@ -42,7 +42,6 @@ func resourceClaim() apidef.Definition {
 // prepareClaimStatus drops the status of devices that are no longer allocated to the claim, which drivers cannot do once
 // another component has taken the allocation back (KEP-4817).
 func prepareClaimStatus(new, old *resourcev1.ResourceClaim) {
-	metav1.ResetObjectMetaForStatus(&new.ObjectMeta, &old.ObjectMeta)
 	before, now := allocated(old), allocated(new)
 	new.Status.Devices = slices.DeleteFunc(new.Status.Devices, func(d resourcev1.AllocatedDeviceStatus) bool {
 		key := device{d.Driver, d.Pool, d.Device}

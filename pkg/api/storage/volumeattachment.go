@@ -2,7 +2,6 @@ package storage
 
 import (
 	storagev1 "k8s.io/api/storage/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/pkg/api/columns"
@@ -29,7 +28,7 @@ func volumeAttachment() apidef.Definition {
 		Spec:              apidef.Field(func(a object) *storagev1.VolumeAttachmentSpec { return &a.Spec }),
 		Uncounted:         true,
 		Status:            apidef.Field(func(a object) *storagev1.VolumeAttachmentStatus { return &a.Status }),
-		PrepareStatus:     func(new, old object) { metav1.ResetObjectMetaForStatus(&new.ObjectMeta, &old.ObjectMeta) },
+		StatusKeeps:       "metadata",
 		Columns: []apidef.Column[object]{
 			apidef.Name[object](),
 			{Name: "Attacher", Format: "name", Description: doc["attacher"], Value: func(a object) any { return a.Spec.Attacher }},
