@@ -13,6 +13,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/proa-sh/proa/pkg/apiserver/inprocess"
+	"github.com/proa-sh/proa/pkg/apiserver/ipalloc"
 	"github.com/proa-sh/proa/pkg/apiserver/registry"
 	"github.com/proa-sh/proa/staging/apidef"
 )
@@ -87,23 +88,30 @@ func (s *Server) addActions(ctx context.Context, stores map[schema.GroupResource
 	if err != nil {
 		return err
 	}
+	var destroy func()
+	if s.ports, destroy, err = ipalloc.NewPorts(s.options.ServiceNodePortRange, s.generic.RESTOptionsGetter); err != nil {
+		return err
+	}
+	s.core.RegisterDestroyFunc(destroy)
+	s.addresses = &ipalloc.Addresses{Ranges: serviceRanges, Client: s.client,
+		CIDRs: s.informers.Networking().V1().ServiceCIDRs().Lister(), Taken: s.informers.Networking().V1().IPAddresses().Lister()}
 	return registry.AddActions(ctx, registry.Dependencies{
-		Stores:         stores,
-		Client:         s.client,
-		Informers:      s.informers,
-		Authenticator:  s.generic.Authentication.Authenticator,
-		Authorizer:     s.generic.Authorization.Authorizer,
-		RuleResolver:   s.generic.RuleResolver,
-		Roles:          s.roles,
-		Issuer:         s.auth.issuer,
-		Audiences:      s.auth.audiences,
-		MaxTokenLife:   s.options.Authentication.ServiceAccounts.MaxExpiration,
-		ExtendTokens:   s.options.Authentication.ServiceAccounts.ExtendExpiration,
-		Kubelet:        kubelet,
-		ServiceRanges:  serviceRanges,
-		NodePorts:      s.options.ServiceNodePortRange,
-		StorageOptions: s.generic.RESTOptionsGetter,
-		Now:            time.Now,
+		Stores:        stores,
+		Client:        s.client,
+		Informers:     s.informers,
+		Authenticator: s.generic.Authentication.Authenticator,
+		Authorizer:    s.generic.Authorization.Authorizer,
+		RuleResolver:  s.generic.RuleResolver,
+		Roles:         s.roles,
+		Issuer:        s.auth.issuer,
+		Audiences:     s.auth.audiences,
+		MaxTokenLife:  s.options.Authentication.ServiceAccounts.MaxExpiration,
+		ExtendTokens:  s.options.Authentication.ServiceAccounts.ExtendExpiration,
+		Kubelet:       kubelet,
+		ServiceRanges: serviceRanges,
+		Addresses:     s.addresses,
+		NodePorts:     s.ports,
+		Now:           time.Now,
 	}, served)
 }
 

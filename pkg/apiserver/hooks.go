@@ -2,74 +2,35 @@ package apiserver
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/proa-sh/proa/pkg/apiserver/bootstrap"
 	"github.com/proa-sh/proa/pkg/apiserver/bootstrap/clusterauth"
 )
 
 // addHooks adds what happens when the server has begun to serve. It is ready when all hooks have returned.
 func (s *Server) addHooks() error {
-	hooks := []struct {
-		name string
-		run  genericapiserver.PostStartHookFunc
-	}{
-		{"start-kube-apiserver-informers", s.startInformers},
-		{"rbac/bootstrap-roles", s.bootstrap},
-	}
-	for _, h := range hooks {
-		if err := s.core.AddPostStartHook(h.name, h.run); err != nil {
-			return err
-		}
+	if err := s.core.AddPostStartHook("start-kube-apiserver-informers", s.startInformers); err != nil {
+		return err
 	}
 	if s.generic.FlowControl != nil {
 		if err := s.core.AddPostStartHook("start-kube-apiserver-flow-control", s.awaitFlowControl); err != nil {
 			return err
 		}
 	}
+	if err := s.addUpkeep(); err != nil {
+		return err
+	}
 	return s.serveKeys()
 }
 
 func (s *Server) startInformers(hook genericapiserver.PostStartHookContext) error {
 	s.informers.StartWithContext(hook)
+	close(s.started)
 	return s.rolesSynced(hook)
-}
-
-// bootstrap makes what has to exist in every cluster. If it cannot, the server ends: the library would end the process.
-func (s *Server) bootstrap(hook genericapiserver.PostStartHookContext) error {
-	if err := s.ensureDefaults(hook); err != nil {
-		if hook.Err() == nil {
-			s.fail(fmt.Errorf("make default objects: %w", err))
-		}
-		return nil
-	}
-	close(s.ready)
-	return nil
-}
-
-// ensureDefaults makes the default objects, and then the Service by which pods reach this server.
-func (s *Server) ensureDefaults(ctx context.Context) error {
-	if err := bootstrap.Ensure(ctx, s.client, s.options.ServiceClusterIPRange); err != nil {
-		return err
-	}
-	_, port, err := s.generic.SecureServing.HostPort()
-	if err != nil {
-		return fmt.Errorf("find the port that is served: %w", err)
-	}
-	ranges, err := s.options.ServiceRanges()
-	if err != nil {
-		return err
-	}
-	return bootstrap.EnsureService(ctx, s.client, bootstrap.Master{
-		ServiceIP: ranges[0].Addr().Next(),
-		Address:   s.options.AdvertisedIP().String(),
-		Port:      int32(port),
-	})
 }
 
 // newAuthenticationKeeper returns what keeps the ConfigMap by which aggregated API servers trust the clients of this one.

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -18,13 +17,16 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
 	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
 
 	"github.com/proa-sh/proa/pkg/api"
 	"github.com/proa-sh/proa/pkg/apiserver/authn"
 	"github.com/proa-sh/proa/pkg/apiserver/authz/rbac"
 	"github.com/proa-sh/proa/pkg/apiserver/inprocess"
+	"github.com/proa-sh/proa/pkg/apiserver/ipalloc"
 	"github.com/proa-sh/proa/pkg/apiserver/options"
+	"github.com/proa-sh/proa/pkg/apiserver/upkeep"
 	"github.com/proa-sh/proa/staging/apidef"
 )
 
@@ -35,8 +37,8 @@ type Server struct {
 	scheme  *runtime.Scheme
 	codecs  serializer.CodecFactory
 
-	ready      chan struct{}           // closed when the server is ready
-	fail       context.CancelCauseFunc // ends Run with an error
+	ready      chan struct{} // closed when the server is ready
+	started    chan struct{} // closed when requests of this process are answered
 	transport  *inprocess.Transport
 	informers  *inprocess.Informers
 	identities *authn.Identities
@@ -51,17 +53,26 @@ type Server struct {
 	core       *genericapiserver.GenericAPIServer
 	versions   []schema.GroupVersion // that core serves, in the order of discovery
 	aggregator *aggregator.APIAggregator
+
+	addresses   *ipalloc.Addresses // what Services have
+	ports       *ipalloc.Ports
+	keep        *upkeep.Config
+	loop        *upkeep.Loop
+	upkeepEnded chan struct{} // closed when loop has ended
+	events      record.EventBroadcaster
 }
 
 // New builds a server. It opens storage, and listens on its port, so that a port in use is an error here; it answers
 // once it runs.
 func New(ctx context.Context, o *options.Options) (*Server, error) {
 	s := &Server{
-		options:    o,
-		groups:     api.Groups(api.Options{EventTTL: o.EventTTL, ForbidPrivileged: !o.AllowPrivileged}),
-		ready:      make(chan struct{}),
-		transport:  inprocess.NewTransport(),
-		identities: authn.NewIdentities(),
+		options:     o,
+		groups:      api.Groups(api.Options{EventTTL: o.EventTTL, ForbidPrivileged: !o.AllowPrivileged}),
+		ready:       make(chan struct{}),
+		started:     make(chan struct{}),
+		upkeepEnded: make(chan struct{}),
+		transport:   inprocess.NewTransport(),
+		identities:  authn.NewIdentities(),
 	}
 	var err error
 	if s.scheme, err = api.NewScheme(s.groups); err != nil {
@@ -115,8 +126,8 @@ func (s *Server) Authorizer() authorizer.Authorizer { return s.generic.Authoriza
 
 // Run serves until ctx ends, and then until requests in flight have been answered.
 func (s *Server) Run(ctx context.Context) error {
-	ctx, s.fail = context.WithCancelCause(ctx)
-	defer s.fail(nil)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	prepared, err := s.aggregator.PrepareRun()
 	if err != nil {
 		return fmt.Errorf("prepare API server: %w", err)
@@ -125,13 +136,12 @@ func (s *Server) Run(ctx context.Context) error {
 	keeper := s.newAuthenticationKeeper()
 	var background sync.WaitGroup
 	background.Go(func() { s.publishAuthentication(ctx, keeper) })
+	background.Go(func() { s.runUpkeep(ctx) })
+	background.Go(func() { s.awaitUpkeep(ctx) })
 	err = prepared.Run(ctx)
-	s.fail(nil)
+	stop()
 	background.Wait()
 	s.informers.Shutdown()
-	if err == nil && !errors.Is(context.Cause(ctx), context.Canceled) {
-		err = context.Cause(ctx)
-	}
 	if err != nil {
 		return fmt.Errorf("run API server: %w", err)
 	}

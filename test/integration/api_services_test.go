@@ -41,6 +41,7 @@ func TestServices(t *testing.T) {
 		{"families", serviceTest.families},
 		{"attempts that meet others", serviceTest.conflicts},
 		{"load balancers", serviceTest.loadBalancers},
+		{"a server killed between two writes", serviceTest.killed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(serviceTest{t, api.Client, api.Client.CoreV1().Services("default")})
@@ -346,5 +347,26 @@ func (t serviceTest) loadBalancers() {
 		t.Errorf("got a node port that was not wanted: %d", s.Spec.Ports[0].NodePort)
 	}
 	t.delete("b")
+	t.nothingTaken()
+}
+
+// killed leaves what a server leaves that is killed when it has taken an address and not stored the service yet.
+func (t serviceTest) killed() {
+	address := &networkingv1.IPAddress{
+		ObjectMeta: metav1.ObjectMeta{Name: "10.96.0.10", Labels: map[string]string{networkingv1.LabelIPAddressFamily: "IPv4", networkingv1.LabelManagedBy: "ipallocator.k8s.io"}},
+		Spec:       networkingv1.IPAddressSpec{ParentRef: &networkingv1.ParentReference{Resource: "services", Namespace: "default", Name: "a"}},
+	}
+	if _, err := t.client.NetworkingV1().IPAddresses().Create(t.Context(), address, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.refused(service("b", withIP("10.96.0.10")), "provided IP is already allocated")
+	t.create(service("a", withIP("10.96.0.10")))
+	if _, err := t.services.Create(t.Context(), service("a", withIP("10.96.0.10")), metav1.CreateOptions{}); err == nil {
+		t.Error("a second service of the name was made")
+	}
+	if taken := t.taken(); !slices.Equal(taken, []string{"10.96.0.10"}) {
+		t.Errorf("after a refused creation of the same service, %v are taken", taken)
+	}
+	t.delete("a")
 	t.nothingTaken()
 }

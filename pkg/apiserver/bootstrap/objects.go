@@ -10,16 +10,16 @@ import (
 	"github.com/proa-sh/proa/manifests"
 )
 
-// roles are the objects in rbac.json.
-type roles struct {
+// Roles are the default roles and bindings.
+type Roles struct {
 	ClusterRoles        []rbacv1.ClusterRole        `json:"clusterroles"`
 	ClusterRoleBindings []rbacv1.ClusterRoleBinding `json:"clusterrolebindings"`
 	Roles               []rbacv1.Role               `json:"roles"`
 	RoleBindings        []rbacv1.RoleBinding        `json:"rolebindings"`
 }
 
-// flowControl are the objects in flowcontrol.json.
-type flowControl struct {
+// FlowControl are the default flow schemas and priority levels.
+type FlowControl struct {
 	FlowSchemas    []flowcontrolv1.FlowSchema                 `json:"flowschemas"`
 	PriorityLevels []flowcontrolv1.PriorityLevelConfiguration `json:"prioritylevelconfigurations"`
 }
@@ -35,10 +35,22 @@ func load(name string, into any) error {
 	return nil
 }
 
+// DefaultRoles returns the default roles and bindings.
+func DefaultRoles() (*Roles, error) {
+	var r Roles
+	return &r, load("rbac.json", &r)
+}
+
+// DefaultFlowControl returns the default flow schemas and priority levels, mandatory and suggested.
+func DefaultFlowControl() (*FlowControl, error) {
+	var f FlowControl
+	return &f, load("flowcontrol.json", &f)
+}
+
 // ClusterRoleRules returns the rules of a default cluster role.
 func ClusterRoleRules(name string) ([]rbacv1.PolicyRule, error) {
-	var r roles
-	if err := load("rbac.json", &r); err != nil {
+	r, err := DefaultRoles()
+	if err != nil {
 		return nil, err
 	}
 	for _, role := range r.ClusterRoles {

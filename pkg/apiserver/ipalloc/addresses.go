@@ -10,8 +10,10 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	networkinglisters "k8s.io/client-go/listers/networking/v1"
 )
@@ -27,6 +29,14 @@ type Addresses struct {
 	CIDRs  networkinglisters.ServiceCIDRLister
 	Taken  networkinglisters.IPAddressLister
 	Client kubernetes.Interface
+	// Holds reports whether the service that is stored now has the address.
+	Holds func(context.Context, Owner, netip.Addr) (bool, error)
+}
+
+// Lease is an address that was taken; UID is that of its IPAddress object, none after a dry run.
+type Lease struct {
+	Address netip.Addr
+	UID     types.UID
 }
 
 var (
@@ -42,48 +52,94 @@ var (
 const attempts = 16
 
 // Any takes a free address of a family. With dry set it only finds one.
-func (a *Addresses) Any(ctx context.Context, family4 bool, owner Owner, dry bool) (netip.Addr, error) {
+func (a *Addresses) Any(ctx context.Context, family4 bool, owner Owner, dry bool) (Lease, error) {
 	for _, prefix := range a.ranges(family4) {
 		for candidate := range candidates(prefix) {
 			if _, err := a.Taken.Get(candidate.String()); err == nil {
 				continue
 			}
-			err := a.create(ctx, candidate, owner, dry)
+			lease, err := a.create(ctx, candidate, owner, dry)
 			if errors.Is(err, ErrTaken) {
 				continue
 			}
-			return candidate, err
+			return lease, err
 		}
 	}
-	return netip.Addr{}, ErrFull
+	return Lease{}, ErrFull
 }
 
-// Take takes the given address.
-func (a *Addresses) Take(ctx context.Context, ip netip.Addr, owner Owner, dry bool) error {
+// Take takes the given address. One that was taken for the same service and that no stored service has is what a server
+// left behind that ended, or lost its answer, between its two writes: it is taken over.
+func (a *Addresses) Take(ctx context.Context, ip netip.Addr, owner Owner, dry bool) (Lease, error) {
 	for _, prefix := range a.ranges(ip.Is4()) {
-		if first, last := usable(prefix); prefix.Contains(ip) && !ip.Less(first) && !last.Less(ip) {
-			return a.create(ctx, ip, owner, dry)
+		if first, last := usable(prefix); !prefix.Contains(ip) || ip.Less(first) || last.Less(ip) {
+			continue
 		}
+		lease, err := a.create(ctx, ip, owner, dry)
+		if errors.Is(err, ErrTaken) {
+			return a.adopt(ctx, ip, owner, dry)
+		}
+		return lease, err
 	}
-	return ErrOutside
+	return Lease{}, ErrOutside
 }
 
-// Release gives an address back, if it is the owner's.
-func (a *Addresses) Release(ctx context.Context, ip netip.Addr, owner Owner) error {
+// adopt makes the left-behind object anew, so that whoever made the first one, if that is still alive, cannot give back
+// what is ours now.
+func (a *Addresses) adopt(ctx context.Context, ip netip.Addr, owner Owner, dry bool) (Lease, error) {
 	addresses := a.Client.NetworkingV1().IPAddresses()
 	obj, err := addresses.Get(ctx, ip.String(), metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return Lease{}, fmt.Errorf("take cluster IP %s: %w", ip, err)
+	}
+	if err == nil {
+		if !owner.has(obj) {
+			return Lease{}, ErrTaken
+		}
+		held, err := a.Holds(ctx, owner, ip)
+		if err != nil {
+			return Lease{}, fmt.Errorf("take cluster IP %s: %w", ip, err)
+		}
+		if held {
+			return Lease{}, ErrTaken
+		}
+		if dry {
+			return Lease{Address: ip}, nil
+		}
+		if err := a.delete(ctx, obj); err != nil {
+			return Lease{}, err
+		}
+	}
+	return a.create(ctx, ip, owner, dry)
+}
+
+// has reports whether the address belongs to the service.
+func (o Owner) has(obj *networkingv1.IPAddress) bool {
+	p := obj.Spec.ParentRef
+	return p != nil && p.Group == "" && p.Resource == "services" && p.Namespace == o.Namespace && p.Name == o.Name
+}
+
+// Release gives an address back, if it is the owner's. With a UID it gives back just what that write has taken, and not
+// what another write of the same service has taken since.
+func (a *Addresses) Release(ctx context.Context, l Lease, owner Owner) error {
+	obj, err := a.Client.NetworkingV1().IPAddresses().Get(ctx, l.Address.String(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("release cluster IP %s: %w", ip, err)
+		return fmt.Errorf("release cluster IP %s: %w", l.Address, err)
 	}
-	if p := obj.Spec.ParentRef; p == nil || p.Namespace != owner.Namespace || p.Name != owner.Name {
+	if !owner.has(obj) || l.UID != "" && l.UID != obj.UID {
 		return nil
 	}
-	err = addresses.Delete(ctx, obj.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &obj.UID}})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("release cluster IP %s: %w", ip, err)
+	return a.delete(ctx, obj)
+}
+
+// delete deletes just this object; another of the same name is another's.
+func (a *Addresses) delete(ctx context.Context, obj *networkingv1.IPAddress) error {
+	err := a.Client.NetworkingV1().IPAddresses().Delete(ctx, obj.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &obj.UID}})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("release cluster IP %s: %w", obj.Name, err)
 	}
 	return nil
 }
@@ -93,7 +149,8 @@ func (a *Addresses) ranges(family4 bool) []netip.Prefix {
 	// A lister's only error is that of a bad selector.
 	cidrs, _ := a.CIDRs.List(labels.Everything())
 	for _, c := range cidrs {
-		if c.DeletionTimestamp != nil {
+		// Others may still be looked over by the upkeep, or are about to go.
+		if c.DeletionTimestamp != nil || !apimeta.IsStatusConditionTrue(c.Status.Conditions, networkingv1.ServiceCIDRConditionReady) {
 			continue
 		}
 		for _, s := range c.Spec.CIDRs {
@@ -116,7 +173,17 @@ func (a *Addresses) ranges(family4 bool) []netip.Prefix {
 // Labels of IPAddress objects that this allocator manages, as upstream's has them.
 const managedBy = "ipallocator.k8s.io"
 
-func (a *Addresses) create(ctx context.Context, ip netip.Addr, owner Owner, dry bool) error {
+// OwnerOf returns the service that an address was taken for; ok is false for one that this allocator does not manage.
+func OwnerOf(obj *networkingv1.IPAddress) (o Owner, ok bool) {
+	p := obj.Spec.ParentRef
+	if p == nil || obj.Labels[networkingv1.LabelManagedBy] != managedBy {
+		return Owner{}, false
+	}
+	o = Owner{p.Namespace, p.Name}
+	return o, o.has(obj)
+}
+
+func (a *Addresses) create(ctx context.Context, ip netip.Addr, owner Owner, dry bool) (Lease, error) {
 	family := "IPv6"
 	if ip.Is4() {
 		family = "IPv4"
@@ -125,18 +192,21 @@ func (a *Addresses) create(ctx context.Context, ip netip.Addr, owner Owner, dry 
 	if dry {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
-	_, err := a.Client.NetworkingV1().IPAddresses().Create(ctx, &networkingv1.IPAddress{
+	obj, err := a.Client.NetworkingV1().IPAddresses().Create(ctx, &networkingv1.IPAddress{
 		ObjectMeta: metav1.ObjectMeta{Name: ip.String(), Labels: map[string]string{
 			networkingv1.LabelIPAddressFamily: family, networkingv1.LabelManagedBy: managedBy}},
 		Spec: networkingv1.IPAddressSpec{ParentRef: &networkingv1.ParentReference{Resource: "services", Namespace: owner.Namespace, Name: owner.Name}},
 	}, options)
 	if apierrors.IsAlreadyExists(err) {
-		return ErrTaken
+		return Lease{}, ErrTaken
 	}
 	if err != nil {
-		return fmt.Errorf("take cluster IP %s: %w", ip, err)
+		return Lease{}, fmt.Errorf("take cluster IP %s: %w", ip, err)
 	}
-	return nil
+	if dry {
+		return Lease{Address: ip}, nil
+	}
+	return Lease{ip, obj.UID}, nil
 }
 
 // usable returns the first and last address that may be allocated: not the network's own and, of IPv4, not broadcast.

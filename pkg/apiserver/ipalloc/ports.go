@@ -113,6 +113,60 @@ func (p *Ports) Release(ctx context.Context, port int32) error {
 	})
 }
 
+// Found is what a repair found.
+type Found struct {
+	Missing []int32 // were used and not taken, and are taken now
+	Unused  []int32 // are taken and not used
+	Outside []int32 // are used and not in the range
+}
+
+// Repair takes ports that are used, and gives back those of free that are not. After a change of the range it makes the map
+// anew from what is used.
+func (p *Ports) Repair(ctx context.Context, used map[int32]bool, free map[int32]bool) (Found, error) {
+	var found Found
+	err := p.storage.GuaranteedUpdate(ctx, portsKey, &corev1.RangeAllocation{}, true, nil, storage.SimpleUpdate(func(o runtime.Object) (runtime.Object, error) {
+		m := o.(*corev1.RangeAllocation)
+		taken := new(big.Int)
+		if m.Range == p.all.String() {
+			taken.SetBytes(m.Data)
+		}
+		found = p.mend(taken, used, free)
+		m.Range, m.Data = p.all.String(), taken.Bytes()
+		return m, nil
+	}), nil)
+	if err != nil {
+		return Found{}, fmt.Errorf("repair node ports: %w", err)
+	}
+	return found, nil
+}
+
+func (p *Ports) mend(taken *big.Int, used, free map[int32]bool) Found {
+	var f Found
+	for port := range used {
+		n := int(port) - p.all.Base
+		switch {
+		case !p.all.Contains(int(port)):
+			f.Outside = append(f.Outside, port)
+		case taken.Bit(n) == 0:
+			taken.SetBit(taken, n, 1)
+			f.Missing = append(f.Missing, port)
+		}
+	}
+	for n := range p.all.Size {
+		port := int32(p.all.Base + n)
+		switch {
+		case taken.Bit(n) == 0 || used[port]:
+		case free[port]:
+			taken.SetBit(taken, n, 0)
+		default:
+			f.Unused = append(f.Unused, port)
+		}
+	}
+	slices.Sort(f.Missing)
+	slices.Sort(f.Outside)
+	return f
+}
+
 // errDry ends an update without a write.
 var errDry = errors.New("dry run")
 
@@ -120,7 +174,7 @@ func (p *Ports) update(ctx context.Context, dry bool, change func(used *big.Int)
 	err := p.storage.GuaranteedUpdate(ctx, portsKey, &corev1.RangeAllocation{}, true, nil, storage.SimpleUpdate(func(o runtime.Object) (runtime.Object, error) {
 		m := o.(*corev1.RangeAllocation)
 		if m.Range != "" && m.Range != p.all.String() {
-			return nil, fmt.Errorf("the node port range is %s and not %s: change it back, or delete the key %s from etcd once no service has a node port outside the new range", m.Range, p.all.String(), portsKey)
+			return nil, fmt.Errorf("the node port range is %s and not %s, which the repair of node ports changes; try again", m.Range, p.all.String())
 		}
 		used := new(big.Int).SetBytes(m.Data)
 		if err := change(used); err != nil {

@@ -32,9 +32,13 @@ type Options struct {
 	ServiceClusterIPRange   []string
 	ServiceNodePortRange    utilnet.PortRange
 	EnableAggregatorRouting bool
-	ProxyClientCertFile     string
-	ProxyClientKeyFile      string
-	Kubelet                 Kubelet
+	// EndpointReconcilerType says who keeps the endpoints of the Service kubernetes: one of the constants below.
+	EndpointReconcilerType string
+	// KubernetesServiceNodePort is the node port of the Service kubernetes, none if 0.
+	KubernetesServiceNodePort int
+	ProxyClientCertFile       string
+	ProxyClientKeyFile        string
+	Kubelet                   Kubelet
 }
 
 // Kubelet says how the server reaches kubelets.
@@ -45,6 +49,12 @@ type Kubelet struct {
 	PreferredAddressTypes []string
 	Timeout               time.Duration
 }
+
+// Values of Options.EndpointReconcilerType.
+const (
+	ReconcileLease = "lease" // the servers, each by a lease in etcd
+	ReconcileNone  = "none"  // somebody else
+)
 
 // StoragePrefix is the root of all keys in etcd.
 const StoragePrefix = "/registry"
@@ -64,11 +74,12 @@ func New(plugins *admission.Plugins, order, off []string) *Options {
 		Tracing:    genericoptions.NewTracingOptions(),
 		Metrics:    metrics.NewOptions(),
 
-		Authentication:        newAuthentication(),
-		Authorization:         newAuthorization(),
-		EventTTL:              time.Hour,
-		ServiceClusterIPRange: []string{"10.0.0.0/24"},
-		ServiceNodePortRange:  utilnet.PortRange{Base: 30000, Size: 2768},
+		Authentication:         newAuthentication(),
+		Authorization:          newAuthorization(),
+		EventTTL:               time.Hour,
+		ServiceClusterIPRange:  []string{"10.0.0.0/24"},
+		ServiceNodePortRange:   utilnet.PortRange{Base: 30000, Size: 2768},
+		EndpointReconcilerType: ReconcileLease,
 		Kubelet: Kubelet{
 			PreferredAddressTypes: []string{"Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"},
 			Timeout:               5 * time.Second,
@@ -109,6 +120,10 @@ func (o *Options) AddFlags(fss *cliflag.NamedFlagSets) {
 		"A port range to reserve for services with NodePort visibility, such as '30000-32767', inclusive at both ends.")
 	fs.BoolVar(&o.EnableAggregatorRouting, "enable-aggregator-routing", o.EnableAggregatorRouting,
 		"Turns on aggregator routing of requests to endpoint IPs rather than cluster IPs.")
+	fs.StringVar(&o.EndpointReconcilerType, "endpoint-reconciler-type", o.EndpointReconcilerType,
+		"Use an endpoint reconciler ("+ReconcileLease+", "+ReconcileNone+") for the endpoints of the Service kubernetes.")
+	fs.IntVar(&o.KubernetesServiceNodePort, "kubernetes-service-node-port", o.KubernetesServiceNodePort,
+		"If non-zero, the Kubernetes master service (which apiserver creates/maintains) will be of type NodePort, using this as the value of the port. If zero, the Kubernetes master service will be of type ClusterIP.")
 	fs.StringVar(&o.ProxyClientCertFile, "proxy-client-cert-file", o.ProxyClientCertFile,
 		"Client certificate by which the aggregator proves its identity to aggregated API servers and webhooks.")
 	fs.StringVar(&o.ProxyClientKeyFile, "proxy-client-key-file", o.ProxyClientKeyFile, "Private key of --proxy-client-cert-file.")

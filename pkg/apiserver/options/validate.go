@@ -24,6 +24,12 @@ func (o *Options) Validate() []error {
 	if o.ServiceNodePortRange.Size < 1 {
 		errs = append(errs, fmt.Errorf("service-node-port-range %q has no port", o.ServiceNodePortRange.String()))
 	}
+	if t := o.EndpointReconcilerType; t != ReconcileLease && t != ReconcileNone {
+		errs = append(errs, fmt.Errorf("endpoint-reconciler-type is %q, it must be %s or %s; master-count has been deprecated for long and is not supported", t, ReconcileLease, ReconcileNone))
+	}
+	if p := o.KubernetesServiceNodePort; p != 0 && !o.ServiceNodePortRange.Contains(p) {
+		errs = append(errs, fmt.Errorf("kubernetes-service-node-port %d is not in the range of node ports %s", p, o.ServiceNodePortRange.String()))
+	}
 	if (o.ProxyClientCertFile == "") != (o.ProxyClientKeyFile == "") {
 		errs = append(errs, fmt.Errorf("proxy-client-cert-file and proxy-client-key-file must be given together"))
 	}

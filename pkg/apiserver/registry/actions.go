@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/informers"
@@ -18,27 +16,29 @@ import (
 
 	"github.com/proa-sh/proa/pkg/apiserver/authn/tokens"
 	"github.com/proa-sh/proa/pkg/apiserver/authz/rbac"
+	"github.com/proa-sh/proa/pkg/apiserver/ipalloc"
 )
 
 // Dependencies are what actions work with.
 type Dependencies struct {
 	// Stores of all declared resources.
-	Stores         map[schema.GroupResource]*genericregistry.Store
-	Client         kubernetes.Interface // acts as the server itself
-	Informers      informers.SharedInformerFactory
-	Authenticator  authenticator.Request
-	Authorizer     authorizer.Authorizer
-	RuleResolver   authorizer.RuleResolver
-	Roles          *rbac.Authorizer // nil without RBAC
-	Issuer         *tokens.Issuer
-	Audiences      authenticator.Audiences
-	MaxTokenLife   time.Duration // 0 is no bound
-	ExtendTokens   bool
-	Kubelet        *KubeletConnection
-	ServiceRanges  []netip.Prefix // the primary one first
-	NodePorts      utilnet.PortRange
-	StorageOptions generic.RESTOptionsGetter
-	Now            func() time.Time
+	Stores        map[schema.GroupResource]*genericregistry.Store
+	Client        kubernetes.Interface // acts as the server itself
+	Informers     informers.SharedInformerFactory
+	Authenticator authenticator.Request
+	Authorizer    authorizer.Authorizer
+	RuleResolver  authorizer.RuleResolver
+	Roles         *rbac.Authorizer // nil without RBAC
+	Issuer        *tokens.Issuer
+	Audiences     authenticator.Audiences
+	MaxTokenLife  time.Duration // 0 is no bound
+	ExtendTokens  bool
+	Kubelet       *KubeletConnection
+	ServiceRanges []netip.Prefix // the primary one first
+	// Addresses of Services; its Holds is set when they are served.
+	Addresses *ipalloc.Addresses
+	NodePorts *ipalloc.Ports
+	Now       func() time.Time
 }
 
 // Served is what a server serves, by version and path.

@@ -2,14 +2,24 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/apiserver/ipalloc"
 )
 
 // serviceStore announces every write of a service to its allocation, and settles it when it is known how the write ended.
@@ -32,14 +42,14 @@ func (s *serviceStore) Categories() []string { return []string{"all"} }
 func (s *serviceStore) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, o *metav1.CreateOptions) (runtime.Object, error) {
 	w := &write{dry: dryRun(o.DryRun)}
 	out, err := s.Store.Create(context.WithValue(ctx, writeKey{}, w), obj, validate, o)
-	s.services.settle(ctx, w, err == nil)
+	s.services.settle(ctx, w, err)
 	return out, err
 }
 
 func (s *serviceStore) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, force bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	w := &write{dry: dryRun(o.DryRun)}
 	out, created, err := s.Store.Update(context.WithValue(ctx, writeKey{}, w), name, info, create, update, force, o)
-	s.services.settle(ctx, w, err == nil)
+	s.services.settle(ctx, w, err)
 	return out, created, err
 }
 
@@ -47,10 +57,12 @@ func (s *serviceStore) Update(ctx context.Context, name string, info rest.Update
 // under the first one. It belongs to the request's goroutine.
 type write struct {
 	dry           bool
-	owner         *corev1.Service // nil before the first attempt
-	before, after holding         // the stored service and the one to store, of the last attempt
-	taken         holding         // what all attempts have taken
-	spare         holding         // what earlier attempts have taken and this one has not used yet
+	allocated     bool                     // the last attempt got all it needs, so that it may have been stored
+	owner         *corev1.Service          // nil before the first attempt
+	before, after holding                  // the stored service and the one to store, of the last attempt
+	taken         holding                  // what all attempts have taken
+	uids          map[netip.Addr]types.UID // of the addresses of taken
+	spare         holding                  // what earlier attempts have taken and this one has not used yet
 }
 
 type writeKey struct{}
@@ -62,7 +74,7 @@ func writeOf(ctx context.Context) *write {
 
 // begin starts an attempt. What earlier ones have taken is used again, unless the service names it itself.
 func (w *write) begin(service, old *corev1.Service) {
-	w.owner, w.before, w.after = service, holding{}, holding{}
+	w.owner, w.allocated, w.before, w.after = service, false, holding{}, holding{}
 	if old != nil {
 		w.before = held(old)
 	}
@@ -78,17 +90,65 @@ func (w *write) hasPort(port int32) bool {
 	return slices.Contains(w.before.ports, port) || slices.Contains(w.taken.ports, port)
 }
 
-// settle gives back what is not used: after a write, what the service held or took and has no more; else what was taken.
-func (s *services) settle(ctx context.Context, w *write, written bool) {
+// take notes an address as taken by this write.
+func (w *write) take(l ipalloc.Lease) {
+	w.taken.addresses = append(w.taken.addresses, l.Address)
+	if w.uids == nil {
+		w.uids = map[netip.Addr]types.UID{}
+	}
+	w.uids[l.Address] = l.UID
+}
+
+// settle gives back what is not used: after a write, what the service held or took and has no more; else what was taken,
+// unless the service may have been stored with it all the same. What is left then, the upkeep of addresses finds.
+func (s *services) settle(ctx context.Context, w *write, failure error) {
 	if w.dry || w.owner == nil {
 		return
 	}
-	unused := w.taken
-	if written {
-		unused = w.taken.and(w.before).without(w.after)
-	}
 	// The client may have gone by now; what it took has to be given back all the same.
-	s.release(context.WithoutCancel(ctx), unused, owner(w.owner))
+	ctx = context.WithoutCancel(ctx)
+	if failure == nil {
+		s.release(ctx, w.taken.and(w.before).without(w.after), owner(w.owner), w.uids)
+		return
+	}
+	if len(w.taken.addresses) == 0 && len(w.taken.ports) == 0 {
+		return
+	}
+	stored, err := s.stored(ctx, owner(w.owner))
+	if err != nil || w.allocated && !refused(failure) {
+		klog.FromContext(ctx).Info("It is not known whether a service was stored; what was taken for it stays taken until the next repair",
+			"service", klog.KObj(w.owner), "failure", failure, "err", err)
+		return
+	}
+	s.release(ctx, w.taken.without(stored), owner(w.owner), w.uids)
+}
+
+// refused reports whether an error says for certain that nothing was written.
+func refused(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	code := status.Status().Code
+	return code >= 400 && code < 500 && code != http.StatusRequestTimeout && code != http.StatusTooManyRequests
+}
+
+// stored returns what the stored service of that name holds, nothing if there is none. It asks etcd and no cache.
+func (s *services) stored(ctx context.Context, o ipalloc.Owner) (holding, error) {
+	key, err := s.store.KeyFunc(genericapirequest.WithNamespace(ctx, o.Namespace), o.Name)
+	if err != nil {
+		return holding{}, err
+	}
+	service := &corev1.Service{}
+	if err := s.store.Storage.Storage.Get(ctx, key, storage.GetOptions{IgnoreNotFound: true}, service); err != nil {
+		return holding{}, fmt.Errorf("read service %s/%s: %w", o.Namespace, o.Name, err)
+	}
+	return held(service), nil
+}
+
+func (s *services) holds(ctx context.Context, o ipalloc.Owner, ip netip.Addr) (bool, error) {
+	h, err := s.stored(ctx, o)
+	return slices.Contains(h.addresses, ip), err
 }
 
 // holding is what a service has been given.
@@ -99,20 +159,7 @@ type holding struct {
 
 // held returns what a stored service holds.
 func held(s *corev1.Service) holding {
-	var h holding
-	for _, text := range s.Spec.ClusterIPs {
-		if ip, err := netip.ParseAddr(text); err == nil {
-			h.addresses = append(h.addresses, ip)
-		}
-	}
-	seen := map[int32]bool{}
-	for _, p := range append(nodePorts(s), &s.Spec.HealthCheckNodePort) {
-		if *p != 0 && !seen[*p] {
-			seen[*p] = true
-			h.ports = append(h.ports, *p)
-		}
-	}
-	return h
+	return holding{ipalloc.AddressesOf(s), ipalloc.PortsOf(s)}
 }
 
 func (h holding) without(other holding) holding {

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -26,25 +27,9 @@ func addServices(_ context.Context, d *Dependencies, served Served) error {
 	if err != nil {
 		return err
 	}
-	ports, destroy, err := ipalloc.NewPorts(d.NodePorts, d.StorageOptions)
-	if err != nil {
-		return err
-	}
-	s := &services{
-		families: familiesOf(d.ServiceRanges),
-		addresses: &ipalloc.Addresses{
-			Ranges: d.ServiceRanges, Client: d.Client,
-			CIDRs: d.Informers.Networking().V1().ServiceCIDRs().Lister(),
-			Taken: d.Informers.Networking().V1().IPAddresses().Lister(),
-		},
-		ports: ports,
-	}
+	s := &services{store: store, families: familiesOf(d.ServiceRanges), addresses: d.Addresses, ports: d.NodePorts}
+	d.Addresses.Holds = s.holds
 	store.BeginCreate, store.BeginUpdate, store.AfterDelete = s.beginCreate, s.beginUpdate, s.afterDelete
-	destroyStore := store.DestroyFunc
-	store.DestroyFunc = func() {
-		destroyStore()
-		destroy()
-	}
 	served.add("", "v1", "services", &serviceStore{store, s})
 	return nil
 }
@@ -63,6 +48,7 @@ func familiesOf(ranges []netip.Prefix) []corev1.IPFamily {
 
 // services allocates for Services.
 type services struct {
+	store     *genericregistry.Store
 	families  []corev1.IPFamily // of the cluster, the default one first
 	addresses *ipalloc.Addresses
 	ports     *ipalloc.Ports
@@ -105,8 +91,7 @@ func (s *services) afterDelete(obj runtime.Object, options *metav1.DeleteOptions
 	if !ok || dryRun(options.DryRun) {
 		return
 	}
-	ctx := context.Background()
-	s.release(ctx, held(service), owner(service))
+	s.release(context.Background(), held(service), owner(service), nil)
 }
 
 func owner(s *corev1.Service) ipalloc.Owner {
@@ -135,7 +120,7 @@ func (s *services) allocate(ctx context.Context, service, old *corev1.Service) e
 	if err := s.takePorts(ctx, service, w); err != nil {
 		return err
 	}
-	w.after = held(service)
+	w.after, w.allocated = held(service), true
 	return nil
 }
 
@@ -156,10 +141,11 @@ func (s *services) takeAddresses(ctx context.Context, service *corev1.Service, w
 			if err != nil || w.has(ip) {
 				continue // validation tells what is wrong with it
 			}
-			if err := s.addresses.Take(ctx, ip, owner(service), w.dry); err != nil {
+			lease, err := s.addresses.Take(ctx, ip, owner(service), w.dry)
+			if err != nil {
 				return invalid(service, field.Invalid(field.NewPath("spec", "clusterIPs"), spec.ClusterIPs, fmt.Sprintf("failed to allocate IP %s: %v", ip, err)))
 			}
-			w.taken.addresses = append(w.taken.addresses, ip)
+			w.take(lease)
 			continue
 		}
 		ip, err := s.anyAddress(ctx, service, family, w)
@@ -183,11 +169,11 @@ func (s *services) anyAddress(ctx context.Context, service *corev1.Service, fami
 			return ip, nil
 		}
 	}
-	ip, err := s.addresses.Any(ctx, v4, owner(service), w.dry)
+	lease, err := s.addresses.Any(ctx, v4, owner(service), w.dry)
 	if err == nil {
-		w.taken.addresses = append(w.taken.addresses, ip)
+		w.take(lease)
 	}
-	return ip, err
+	return lease.Address, err
 }
 
 func (s *services) takePorts(ctx context.Context, service *corev1.Service, w *write) error {
@@ -266,10 +252,11 @@ func sharedPort(ports []corev1.ServicePort, i int) int32 {
 	return 0
 }
 
-func (s *services) release(ctx context.Context, h holding, o ipalloc.Owner) {
+// release gives back what a service held. uids are those of the addresses that a write has taken itself.
+func (s *services) release(ctx context.Context, h holding, o ipalloc.Owner, uids map[netip.Addr]types.UID) {
 	var errs []error
 	for _, ip := range h.addresses {
-		errs = append(errs, s.addresses.Release(ctx, ip, o))
+		errs = append(errs, s.addresses.Release(ctx, ipalloc.Lease{Address: ip, UID: uids[ip]}, o))
 	}
 	for _, p := range h.ports {
 		errs = append(errs, s.ports.Release(ctx, p))
