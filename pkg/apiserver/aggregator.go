@@ -37,7 +37,11 @@ func (s *Server) buildAggregator(context.Context) error {
 		return fmt.Errorf("make client of API services: %w", err)
 	}
 	services := autoregister.NewAutoRegisterController(s.aggregator.APIRegistrationInformers.Apiregistration().V1().APIServices(), client.ApiregistrationV1())
-	for _, service := range s.localServices() {
+	local := s.localServices()
+	if err := s.addCompletion(local); err != nil {
+		return err
+	}
+	for _, service := range local {
 		services.AddAPIServiceToSyncOnStart(service)
 		// Aggregated discovery takes the order of other servers' groups from their API services, and of ours from here.
 		v := metav1.GroupVersion{Group: service.Spec.Group, Version: service.Spec.Version}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/util/keyutil"
+	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/apiserver/authn"
 	"github.com/proa-sh/proa/pkg/apiserver/authn/bootstraptokens"
@@ -41,6 +43,10 @@ const verifiedTTL = 10 * time.Second
 func (s *Server) configureAuthentication() error {
 	o := s.options.Authentication
 	config := authn.Config{Anonymous: o.Anonymous, Audiences: authenticator.Audiences(o.APIAudiences)}
+	if config.Anonymous && slices.Contains(s.options.Authorization.Modes, options.ModeAlwaysAllow) {
+		klog.Background().Info("Anonymous requests are not allowed together with authorization mode AlwaysAllow, which would let everybody do everything; they are switched off")
+		config.Anonymous = false
+	}
 	if len(config.Audiences) == 0 {
 		config.Audiences = authenticator.Audiences(o.ServiceAccounts.Issuers)
 	}

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"net"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -42,6 +43,7 @@ func (s *Server) configure(context.Context) error {
 	}{
 		{"find the address to advertise", func() error { return o.Run.DefaultAdvertiseAddress(o.Serving.SecureServingOptions) }},
 		{"apply run options", func() error { return o.Run.ApplyTo(c) }},
+		{"make a serving certificate", s.ensureCertificate},
 		// The loopback connection needs no certificate: it is the in-process transport.
 		{"listen", func() error { return o.Serving.SecureServingOptions.ApplyTo(&c.SecureServing) }},
 		{"apply egress options", func() error { return o.Egress.ApplyTo(c) }},
@@ -60,6 +62,16 @@ func (s *Server) configure(context.Context) error {
 	}
 	c.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis")
 	return nil
+}
+
+// ensureCertificate makes a pair of certificate and key, signed by itself, in --cert-dir if none is given and none is there.
+func (s *Server) ensureCertificate() error {
+	ranges, err := s.options.ServiceRanges()
+	if err != nil {
+		return err
+	}
+	return s.options.Serving.MaybeDefaultWithSelfSignedCerts(s.options.AdvertisedIP().String(),
+		[]string{"kubernetes.default.svc", "kubernetes.default", "kubernetes"}, []net.IP{ranges[0].Addr().Next().AsSlice()})
 }
 
 // enableVersions switches on every declared version, less those that --runtime-config switches off.
