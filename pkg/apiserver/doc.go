@@ -9,7 +9,7 @@
 //
 // What is particular to a resource, beyond its descriptor, lies in registry: subresources that are actions (binding,
 // eviction, exec, log, proxy, token), reviews, and the allocation of service addresses (ipalloc). What has to exist in
-// every cluster is made by bootstrap.
+// every cluster is kept by upkeep, from the data of bootstrap.
 //
 // Components in the same process use inprocess: [Server.Informers] and [Server.ClientConfig].
 //

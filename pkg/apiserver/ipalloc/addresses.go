@@ -120,7 +120,7 @@ func (o Owner) has(obj *networkingv1.IPAddress) bool {
 }
 
 // Release gives an address back, if it is the owner's. With a UID it gives back just what that write has taken, and not
-// what another write of the same service has taken since.
+// what another write of the same service has taken since; without, what no stored service of that name has any more.
 func (a *Addresses) Release(ctx context.Context, l Lease, owner Owner) error {
 	obj, err := a.Client.NetworkingV1().IPAddresses().Get(ctx, l.Address.String(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -131,6 +131,15 @@ func (a *Addresses) Release(ctx context.Context, l Lease, owner Owner) error {
 	}
 	if !owner.has(obj) || l.UID != "" && l.UID != obj.UID {
 		return nil
+	}
+	if l.UID == "" { // a service of the same name may have been made since
+		held, err := a.Holds(ctx, owner, l.Address)
+		if err != nil {
+			return fmt.Errorf("release cluster IP %s: %w", l.Address, err)
+		}
+		if held {
+			return nil
+		}
 	}
 	return a.delete(ctx, obj)
 }

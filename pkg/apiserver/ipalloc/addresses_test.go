@@ -132,6 +132,13 @@ func TestAdoption(t *testing.T) {
 	if _, err := a.Take(ctx, held, holder, false); !errors.Is(err, ErrTaken) {
 		t.Errorf("the address of a stored service: got %v", err)
 	}
+	// The deletion of an earlier service of the name comes late.
+	if err := a.Release(ctx, Lease{Address: held}, holder); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.Take(ctx, held, me, false); !errors.Is(err, ErrTaken) {
+		t.Errorf("another service, after the late deletion: got %v", err)
+	}
 }
 
 // TestCandidates checks which addresses are handed out, and which of them last.

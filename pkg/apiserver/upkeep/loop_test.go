@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,7 +40,8 @@ func TestLoop(t *testing.T) {
 		factory := informers.NewSharedInformerFactory(client, 0)
 		maps := factory.Core().V1().ConfigMaps().Informer()
 		h := &history{start: time.Now()}
-		renewals, tries := 0, 0
+		renewals := 0
+		var tries atomic.Int32
 		parts := []Part{
 			{Name: "leases", Vital: true, Keep: func(context.Context) (time.Duration, error) {
 				if renewals++; renewals < 3 {
@@ -52,7 +54,7 @@ func TestLoop(t *testing.T) {
 				return 0, nil
 			}, Wake: []Wake{{maps, func(before, now any) bool { return now == nil || now.(*corev1.ConfigMap).Name == "mine" }}}},
 			{Name: "broken", Keep: func(context.Context) (time.Duration, error) {
-				tries++
+				tries.Add(1)
 				return 0, errors.New("no")
 			}},
 		}
@@ -71,8 +73,8 @@ func TestLoop(t *testing.T) {
 			if err := l.Wait(ctx, name); err != nil {
 				t.Error(err)
 			}
-			if name == "broken" && (tries != patience || time.Since(h.start) > 3*time.Second) {
-				t.Errorf("ready without the broken part after %d tries and %s", tries, time.Since(h.start))
+			if name == "broken" && (tries.Load() != patience || time.Since(h.start) > 3*time.Second) {
+				t.Errorf("ready without the broken part after %d tries and %s", tries.Load(), time.Since(h.start))
 			}
 		}
 		create := func(name string) {
@@ -110,8 +112,8 @@ func TestLoop(t *testing.T) {
 		if diff := cmp.Diff(strings.Split(strings.TrimSpace(want), "\n"), sorted(h.lines)); diff != "" {
 			t.Errorf("history (-want +got):\n%s", diff)
 		}
-		if tries < patience+3 {
-			t.Errorf("the broken part was tried %d times in a minute", tries)
+		if tries.Load() < patience+3 {
+			t.Errorf("the broken part was tried %d times in a minute", tries.Load())
 		}
 	})
 }
