@@ -151,6 +151,10 @@ type namedStore struct {
 	names Names
 }
 
+func (s namedStore) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, force bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	return s.Store.Update(ctx, name, Unchanged(info), create, update, force, o)
+}
+
 func (s namedStore) ShortNames() []string { return s.names.ShortNames }
 func (s namedStore) Categories() []string { return s.names.Categories }
 
@@ -187,7 +191,7 @@ func (v view) Destroy()            {}
 
 // Update never creates: a view is of an object that exists.
 func (v view) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, _ bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return v.store().Update(ctx, name, info, create, update, false, o)
+	return v.store().Update(ctx, name, Unchanged(info), create, update, false, o)
 }
 
 func (v view) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {

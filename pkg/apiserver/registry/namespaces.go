@@ -13,6 +13,8 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/proa-sh/proa/staging/apidef"
 )
 
 // addNamespaces replaces the storage of namespaces by one whose objects go only when their content has gone.
@@ -146,7 +148,7 @@ func (s *namespaceStore) Create(ctx context.Context, obj runtime.Object, validat
 }
 
 func (s *namespaceStore) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, force bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.store.Update(ctx, name, info, create, update, force, o)
+	return s.store.Update(ctx, name, apidef.Unchanged(info), create, update, force, o)
 }
 
 func (s *namespaceStore) ConvertToTable(ctx context.Context, o, options runtime.Object) (*metav1.Table, error) {

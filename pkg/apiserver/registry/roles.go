@@ -15,6 +15,8 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/component-helpers/auth/rbac/validation"
+
+	"github.com/proa-sh/proa/staging/apidef"
 )
 
 // addRoles guards roles and bindings: nobody may grant what they do not have, unless they may "escalate" or "bind".
@@ -44,7 +46,7 @@ func (s *grantStore) Create(ctx context.Context, obj runtime.Object, validate re
 }
 
 func (s *grantStore) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, force bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	guarded := rest.WrapUpdatedObjectInfo(info, func(ctx context.Context, obj, old runtime.Object) (runtime.Object, error) {
+	guarded := rest.WrapUpdatedObjectInfo(apidef.Unchanged(info), func(ctx context.Context, obj, old runtime.Object) (runtime.Object, error) {
 		return obj, s.check(ctx, obj, old)
 	})
 	return s.Store.Update(ctx, name, guarded, create, update, force, o)

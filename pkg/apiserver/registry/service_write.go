@@ -20,6 +20,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/apiserver/ipalloc"
+	"github.com/proa-sh/proa/staging/apidef"
 )
 
 // serviceStore announces every write of a service to its allocation, and settles it when it is known how the write ended.
@@ -48,7 +49,7 @@ func (s *serviceStore) Create(ctx context.Context, obj runtime.Object, validate 
 
 func (s *serviceStore) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc, force bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	w := &write{dry: dryRun(o.DryRun)}
-	out, created, err := s.Store.Update(context.WithValue(ctx, writeKey{}, w), name, info, create, update, force, o)
+	out, created, err := s.Store.Update(context.WithValue(ctx, writeKey{}, w), name, apidef.Unchanged(info), create, update, force, o)
 	s.services.settle(ctx, w, err)
 	return out, created, err
 }
