@@ -24,6 +24,11 @@ import (
 func (s *Server) configureAuthorization() error {
 	authorizers := []authorizer.Authorizer{authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)}
 	var resolvers []authorizer.RuleResolver
+	// Roles bound what users may grant, whoever decides what they may do.
+	var err error
+	if s.roles, err = rbac.New(s.informers.Rbac().V1()); err != nil {
+		return err
+	}
 	for _, mode := range s.options.Authorization.Modes {
 		a, err := s.newAuthorizer(mode)
 		if err != nil {
@@ -46,9 +51,7 @@ func (s *Server) newAuthorizer(mode string) (authorizer.Authorizer, error) {
 	case options.ModeAlwaysDeny:
 		return authorizerfactory.NewAlwaysDenyAuthorizer(), nil
 	case options.ModeRBAC:
-		a, err := rbac.New(s.informers.Rbac().V1())
-		s.roles = a
-		return a, err
+		return s.roles, nil
 	case options.ModeNode:
 		rules, err := bootstrap.ClusterRoleRules("system:node")
 		if err != nil {

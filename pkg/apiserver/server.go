@@ -47,7 +47,7 @@ type Server struct {
 
 	generic    *genericapiserver.Config
 	auth       authentication
-	roles      *rbac.Authorizer // nil without authorization mode RBAC
+	roles      *rbac.Authorizer // also without authorization mode RBAC
 	services   aggregator.ServiceResolver
 	extensions *apiextensions.CustomResourceDefinitions
 	core       *genericapiserver.GenericAPIServer

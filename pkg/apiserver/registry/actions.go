@@ -28,7 +28,7 @@ type Dependencies struct {
 	Authenticator authenticator.Request
 	Authorizer    authorizer.Authorizer
 	RuleResolver  authorizer.RuleResolver
-	Roles         *rbac.Authorizer // nil without RBAC
+	Roles         *rbac.Authorizer // what users may grant
 	Issuer        *tokens.Issuer
 	Audiences     authenticator.Audiences
 	MaxTokenLife  time.Duration // 0 is no bound
