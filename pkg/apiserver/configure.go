@@ -23,6 +23,7 @@ import (
 	aggregator "k8s.io/kube-aggregator/pkg/apiserver"
 	"k8s.io/utils/clock"
 
+	plugins "github.com/proa-sh/proa/pkg/apiserver/admission"
 	"github.com/proa-sh/proa/pkg/quota"
 )
 
@@ -115,7 +116,8 @@ func (s *Server) configureAdmission() error {
 // admissionInitializers give plugins what is particular to this server: how to reach webhooks, and what objects cost in a
 // quota.
 func (s *Server) admissionInitializers() []admission.PluginInitializer {
-	return []admission.PluginInitializer{webhookinit.NewPluginInitializer(s.webhookAuthentication(), s.services), quotaInitializer{}}
+	return []admission.PluginInitializer{webhookinit.NewPluginInitializer(s.webhookAuthentication(), s.services), quotaInitializer{},
+		plugins.Initializer(plugins.Settings{NotReadySeconds: 300, UnreachableSeconds: 300})}
 }
 
 // quotaInitializer gives the plugin ResourceQuota its evaluators.
