@@ -117,7 +117,7 @@ func (s *Server) configureAdmission() error {
 // quota.
 func (s *Server) admissionInitializers() []admission.PluginInitializer {
 	return []admission.PluginInitializer{webhookinit.NewPluginInitializer(s.webhookAuthentication(), s.services), quotaInitializer{},
-		plugins.Initializer(plugins.Settings{NotReadySeconds: 300, UnreachableSeconds: 300})}
+		plugins.Initializer(plugins.Settings{NotReadySeconds: s.options.DefaultNotReadyTolerationSeconds, UnreachableSeconds: s.options.DefaultUnreachableTolerationSeconds})}
 }
 
 // quotaInitializer gives the plugin ResourceQuota its evaluators.

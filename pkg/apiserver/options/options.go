@@ -32,6 +32,9 @@ type Options struct {
 	ServiceClusterIPRange   []string
 	ServiceNodePortRange    utilnet.PortRange
 	EnableAggregatorRouting bool
+	// How long pods that say nothing of it stay on a node that is not ready or cannot be reached, in seconds.
+	DefaultNotReadyTolerationSeconds    int64
+	DefaultUnreachableTolerationSeconds int64
 	// EndpointReconcilerType says who keeps the endpoints of the Service kubernetes: one of the constants below.
 	EndpointReconcilerType string
 	// KubernetesServiceNodePort is the node port of the Service kubernetes, none if 0.
@@ -74,12 +77,14 @@ func New(plugins *admission.Plugins, order, off []string) *Options {
 		Tracing:    genericoptions.NewTracingOptions(),
 		Metrics:    metrics.NewOptions(),
 
-		Authentication:         newAuthentication(),
-		Authorization:          newAuthorization(),
-		EventTTL:               time.Hour,
-		ServiceClusterIPRange:  []string{"10.0.0.0/24"},
-		ServiceNodePortRange:   utilnet.PortRange{Base: 30000, Size: 2768},
-		EndpointReconcilerType: ReconcileLease,
+		Authentication:                      newAuthentication(),
+		Authorization:                       newAuthorization(),
+		EventTTL:                            time.Hour,
+		ServiceClusterIPRange:               []string{"10.0.0.0/24"},
+		ServiceNodePortRange:                utilnet.PortRange{Base: 30000, Size: 2768},
+		EndpointReconcilerType:              ReconcileLease,
+		DefaultNotReadyTolerationSeconds:    300,
+		DefaultUnreachableTolerationSeconds: 300,
 		Kubelet: Kubelet{
 			PreferredAddressTypes: []string{"Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"},
 			Timeout:               5 * time.Second,
@@ -120,6 +125,10 @@ func (o *Options) AddFlags(fss *cliflag.NamedFlagSets) {
 		"A port range to reserve for services with NodePort visibility, such as '30000-32767', inclusive at both ends.")
 	fs.BoolVar(&o.EnableAggregatorRouting, "enable-aggregator-routing", o.EnableAggregatorRouting,
 		"Turns on aggregator routing of requests to endpoint IPs rather than cluster IPs.")
+	fs.Int64Var(&o.DefaultNotReadyTolerationSeconds, "default-not-ready-toleration-seconds", o.DefaultNotReadyTolerationSeconds,
+		"Indicates the tolerationSeconds of the toleration for notReady:NoExecute that is added by default to every pod that does not already have such a toleration.")
+	fs.Int64Var(&o.DefaultUnreachableTolerationSeconds, "default-unreachable-toleration-seconds", o.DefaultUnreachableTolerationSeconds,
+		"Indicates the tolerationSeconds of the toleration for unreachable:NoExecute that is added by default to every pod that does not already have such a toleration.")
 	fs.StringVar(&o.EndpointReconcilerType, "endpoint-reconciler-type", o.EndpointReconcilerType,
 		"Use an endpoint reconciler ("+ReconcileLease+", "+ReconcileNone+") for the endpoints of the Service kubernetes.")
 	fs.IntVar(&o.KubernetesServiceNodePort, "kubernetes-service-node-port", o.KubernetesServiceNodePort,
