@@ -25,7 +25,7 @@ func (s *Server) buildAggregator(context.Context) error {
 			ProxyClientCertFile:       s.options.ProxyClientCertFile,
 			ProxyClientKeyFile:        s.options.ProxyClientKeyFile,
 			ServiceResolver:           s.services,
-			RejectForwardingRedirects: true,
+			RejectForwardingRedirects: s.options.AggregatorRejectForwardingRedirects,
 		},
 	}
 	var err error

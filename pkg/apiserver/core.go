@@ -95,6 +95,7 @@ func (s *Server) addActions(ctx context.Context, stores map[schema.GroupResource
 	s.core.RegisterDestroyFunc(destroy)
 	s.addresses = &ipalloc.Addresses{Ranges: serviceRanges, Client: s.client,
 		CIDRs: s.informers.Networking().V1().ServiceCIDRs().Lister(), Taken: s.informers.Networking().V1().IPAddresses().Lister()}
+	kubelet.MaxBytesPerSec = s.options.MaxConnectionBytesPerSec
 	return registry.AddActions(ctx, registry.Dependencies{
 		Stores:        stores,
 		Client:        s.client,

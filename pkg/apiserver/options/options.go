@@ -32,6 +32,10 @@ type Options struct {
 	ServiceClusterIPRange   []string
 	ServiceNodePortRange    utilnet.PortRange
 	EnableAggregatorRouting bool
+	// AggregatorRejectForwardingRedirects keeps redirects of aggregated servers from clients.
+	AggregatorRejectForwardingRedirects bool
+	// MaxConnectionBytesPerSec bounds each long-running connection; 0 is no bound.
+	MaxConnectionBytesPerSec int64
 	// How long pods that say nothing of it stay on a node that is not ready or cannot be reached, in seconds.
 	DefaultNotReadyTolerationSeconds    int64
 	DefaultUnreachableTolerationSeconds int64
@@ -82,6 +86,7 @@ func New(plugins *admission.Plugins, order, off []string) *Options {
 		EventTTL:                            time.Hour,
 		ServiceClusterIPRange:               []string{"10.0.0.0/24"},
 		ServiceNodePortRange:                utilnet.PortRange{Base: 30000, Size: 2768},
+		AggregatorRejectForwardingRedirects: true,
 		EndpointReconcilerType:              ReconcileLease,
 		DefaultNotReadyTolerationSeconds:    300,
 		DefaultUnreachableTolerationSeconds: 300,
@@ -125,14 +130,18 @@ func (o *Options) AddFlags(fss *cliflag.NamedFlagSets) {
 		"A port range to reserve for services with NodePort visibility, such as '30000-32767', inclusive at both ends.")
 	fs.BoolVar(&o.EnableAggregatorRouting, "enable-aggregator-routing", o.EnableAggregatorRouting,
 		"Turns on aggregator routing of requests to endpoint IPs rather than cluster IPs.")
+	fs.BoolVar(&o.AggregatorRejectForwardingRedirects, "aggregator-reject-forwarding-redirect", o.AggregatorRejectForwardingRedirects,
+		"Answers with an error when an aggregated API server redirects, instead of sending the client there.")
+	fs.Int64Var(&o.MaxConnectionBytesPerSec, "max-connection-bytes-per-sec", o.MaxConnectionBytesPerSec,
+		"Bound of the bytes per second of each exec, attach, port-forward and proxy connection; 0 is no bound.")
 	fs.Int64Var(&o.DefaultNotReadyTolerationSeconds, "default-not-ready-toleration-seconds", o.DefaultNotReadyTolerationSeconds,
-		"Indicates the tolerationSeconds of the toleration for notReady:NoExecute that is added by default to every pod that does not already have such a toleration.")
+		"How long, in seconds, a pod that says nothing of it stays on a node that is not ready (taint notReady:NoExecute).")
 	fs.Int64Var(&o.DefaultUnreachableTolerationSeconds, "default-unreachable-toleration-seconds", o.DefaultUnreachableTolerationSeconds,
-		"Indicates the tolerationSeconds of the toleration for unreachable:NoExecute that is added by default to every pod that does not already have such a toleration.")
+		"How long, in seconds, a pod that says nothing of it stays on a node that cannot be reached (taint unreachable:NoExecute).")
 	fs.StringVar(&o.EndpointReconcilerType, "endpoint-reconciler-type", o.EndpointReconcilerType,
-		"Use an endpoint reconciler ("+ReconcileLease+", "+ReconcileNone+") for the endpoints of the Service kubernetes.")
+		"Who keeps the endpoints of the Service kubernetes: "+ReconcileLease+" (the API servers, by leases) or "+ReconcileNone+" (somebody else).")
 	fs.IntVar(&o.KubernetesServiceNodePort, "kubernetes-service-node-port", o.KubernetesServiceNodePort,
-		"If non-zero, the Kubernetes master service (which apiserver creates/maintains) will be of type NodePort, using this as the value of the port. If zero, the Kubernetes master service will be of type ClusterIP.")
+		"The node port of the Service kubernetes, which is then of type NodePort; 0 leaves it at type ClusterIP. It is set when the Service is made.")
 	fs.StringVar(&o.ProxyClientCertFile, "proxy-client-cert-file", o.ProxyClientCertFile,
 		"Client certificate by which the aggregator proves its identity to aggregated API servers and webhooks.")
 	fs.StringVar(&o.ProxyClientKeyFile, "proxy-client-key-file", o.ProxyClientKeyFile, "Private key of --proxy-client-cert-file.")

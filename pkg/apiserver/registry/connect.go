@@ -68,7 +68,7 @@ func (p *podStreams) exec() rest.Storage {
 			if err != nil {
 				return nil, err
 			}
-			return translated(location, p.kubelet.transport, r, translate.Options{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Tty: o.TTY}), nil
+			return translated(location, p.kubelet, r, translate.Options{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Tty: o.TTY}), nil
 		}}
 }
 
@@ -83,7 +83,7 @@ func (p *podStreams) attach() rest.Storage {
 			if err != nil {
 				return nil, err
 			}
-			return translated(location, p.kubelet.transport, r, translate.Options{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Tty: o.TTY}), nil
+			return translated(location, p.kubelet, r, translate.Options{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Tty: o.TTY}), nil
 		}}
 }
 
@@ -108,7 +108,7 @@ func (p *podStreams) portForward() rest.Storage {
 			}
 			location := base.JoinPath("portForward", pod.Namespace, pod.Name)
 			location.RawQuery = query.Encode()
-			direct := upgraded(location, p.kubelet.transport, r)
+			direct := upgraded(location, p.kubelet, r)
 			return translate.NewTranslatingHandler(direct, translate.NewTunnelingHandler(direct), wsstream.IsWebSocketRequestWithTunnelingProtocol), nil
 		}}
 }
@@ -184,14 +184,14 @@ func chooseContainer(pod *corev1.Pod, name string) (string, error) {
 }
 
 // upgraded passes an upgrade request on to location.
-func upgraded(location *url.URL, t http.RoundTripper, r rest.Responder) *proxy.UpgradeAwareHandler {
-	h := proxy.NewUpgradeAwareHandler(location, t, false, true, proxy.NewErrorResponder(r))
-	h.RejectForwardingRedirects = true
+func upgraded(location *url.URL, k *KubeletConnection, r rest.Responder) *proxy.UpgradeAwareHandler {
+	h := proxy.NewUpgradeAwareHandler(location, k.transport, false, true, proxy.NewErrorResponder(r))
+	h.RejectForwardingRedirects, h.MaxBytesPerSec = true, k.MaxBytesPerSec
 	return h
 }
 
 // translated is upgraded for container streams: clients that speak WebSocket are served with it here, since kubelets
 // speak SPDY (KEP-4006).
-func translated(location *url.URL, t http.RoundTripper, r rest.Responder, o translate.Options) http.Handler {
-	return translate.NewTranslatingHandler(upgraded(location, t, r), translate.NewStreamTranslatorHandler(location, t, 0, o), wsstream.IsWebSocketRequestWithStreamCloseProtocol)
+func translated(location *url.URL, k *KubeletConnection, r rest.Responder, o translate.Options) http.Handler {
+	return translate.NewTranslatingHandler(upgraded(location, k, r), translate.NewStreamTranslatorHandler(location, k.transport, k.MaxBytesPerSec, o), wsstream.IsWebSocketRequestWithStreamCloseProtocol)
 }

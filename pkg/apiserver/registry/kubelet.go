@@ -31,6 +31,8 @@ type KubeletConnection struct {
 	transport http.RoundTripper        // HTTP/1.1, since connections are upgraded
 	proxied   http.RoundTripper        // the same for nodes/proxy, which reaches no address of this machine itself
 	resolved  *resolved
+	// MaxBytesPerSec bounds what one connection of a client carries, here and to pods and services; 0 is no bound.
+	MaxBytesPerSec int64
 }
 
 // dialTimeout bounds the time to connect to a node, pod or service.

@@ -15,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/proxy"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	corelisters "k8s.io/client-go/listers/core/v1"
@@ -134,4 +136,24 @@ func TestSlowNameServer(t *testing.T) {
 			t.Errorf("the name server was asked %d times", asked)
 		}
 	})
+}
+
+// TestBandwidth checks that the bound of a connection reaches whatever carries one.
+func TestBandwidth(t *testing.T) {
+	const bound = 4096
+	k := &KubeletConnection{MaxBytesPerSec: bound}
+	location := &url.URL{Scheme: "https", Host: "192.0.2.7:10250"}
+	if h := upgraded(location, k, nil); h.MaxBytesPerSec != bound {
+		t.Errorf("streams: %d", h.MaxBytesPerSec)
+	}
+	storage := httpProxy(nil, func(runtime.Object) string { return "" }, bound, func(context.Context, string) (*url.URL, http.RoundTripper, error) {
+		return location, http.DefaultTransport, nil
+	})
+	h, err := storage.(*connection).Connect(t.Context(), "n", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.(*proxy.UpgradeAwareHandler).MaxBytesPerSec != bound {
+		t.Errorf("proxies: %v", h)
+	}
 }

@@ -36,9 +36,9 @@ func addPodActions(_ context.Context, d *Dependencies, served Served) error {
 	served.add("", "v1", "pods/portforward", streams.portForward())
 	served.add("", "v1", "pods/log", &podLog{streams})
 	served.add("", "v1", "pods/proxy", httpProxy(func() runtime.Object { return &corev1.PodProxyOptions{} },
-		func(o runtime.Object) string { return o.(*corev1.PodProxyOptions).Path }, d.locatePod(insecure)))
+		func(o runtime.Object) string { return o.(*corev1.PodProxyOptions).Path }, d.Kubelet.MaxBytesPerSec, d.locatePod(insecure)))
 	served.add("", "v1", "services/proxy", httpProxy(func() runtime.Object { return &corev1.ServiceProxyOptions{} },
-		func(o runtime.Object) string { return o.(*corev1.ServiceProxyOptions).Path }, d.locateService(insecure)))
+		func(o runtime.Object) string { return o.(*corev1.ServiceProxyOptions).Path }, d.Kubelet.MaxBytesPerSec, d.locateService(insecure)))
 	bind := &binder{pods}
 	served.add("", "v1", "pods/binding", bind)
 	served.add("", "v1", "bindings", &plainBinder{bind})
@@ -56,7 +56,7 @@ func addNodeActions(_ context.Context, d *Dependencies, served Served) error {
 		return err
 	}
 	served.add("", "v1", "nodes/proxy", httpProxy(func() runtime.Object { return &corev1.NodeProxyOptions{} },
-		func(o runtime.Object) string { return o.(*corev1.NodeProxyOptions).Path }, d.locateNode(insecure)))
+		func(o runtime.Object) string { return o.(*corev1.NodeProxyOptions).Path }, d.Kubelet.MaxBytesPerSec, d.locateNode(insecure)))
 	return nil
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // httpProxy passes requests on to a server that a name of the form [scheme:]name[:port] stands for.
-func httpProxy(options func() runtime.Object, path func(runtime.Object) string, locate func(ctx context.Context, name string) (*url.URL, http.RoundTripper, error)) rest.Storage {
+func httpProxy(options func() runtime.Object, path func(runtime.Object) string, maxBytesPerSec int64, locate func(ctx context.Context, name string) (*url.URL, http.RoundTripper, error)) rest.Storage {
 	return &connection{newOptions: options, path: true, methods: allMethods(),
 		connect: func(ctx context.Context, name string, o runtime.Object, r rest.Responder) (http.Handler, error) {
 			location, transport, err := locate(ctx, name)
@@ -29,7 +29,7 @@ func httpProxy(options func() runtime.Object, path func(runtime.Object) string, 
 			}
 			location.Path = utilnet.JoinPreservingTrailingSlash(location.Path, path(o))
 			h := proxy.NewUpgradeAwareHandler(location, transport, true, false, proxy.NewErrorResponder(r))
-			h.MaxBytesPerSec = 0
+			h.MaxBytesPerSec = maxBytesPerSec
 			return h, nil
 		}}
 }
