@@ -119,6 +119,16 @@ func (o *Observed) Instance(id string) *Container {
 	return nil
 }
 
+// HasSandbox says whether the sandbox with that id exists.
+func (o *Observed) HasSandbox(id string) bool {
+	for i := range o.Sandboxes {
+		if o.Sandboxes[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
 // Live returns the instances that run or may run, newest first.
 func (o *Observed) Live() []Container {
 	var live []Container

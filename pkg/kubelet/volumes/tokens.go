@@ -20,6 +20,9 @@ const (
 	// maxTokenJitter is by how much renewals are brought forward at most, so that tokens of pods that started together
 	// are not renewed together.
 	maxTokenJitter = 10 * time.Second
+	// minTokenPause and maxTokenPause are how long a renewal waits after one that failed, at first and at most.
+	minTokenPause = 5 * time.Second
+	maxTokenPause = 2 * time.Minute
 )
 
 // tokens keeps the service account tokens of pods: one for each pod and audience, renewed at 80 % of its life. It holds
@@ -37,8 +40,19 @@ type tokenKey struct {
 }
 
 type heldToken struct {
-	token          string
+	token string
+	// renew is when a new one is asked for; it is in the future whenever the token has just been got or asked for in vain.
 	renew, expires time.Time
+	// pause is the wait after the last renewal that failed; zero before any.
+	pause time.Duration
+}
+
+// failed is the token after a renewal that failed: it is asked for again after a pause that doubles, with a tenth of chance so
+// that the pods of a node do not ask together.
+func (h heldToken) failed(now time.Time) heldToken {
+	h.pause = min(max(2*h.pause, minTokenPause), maxTokenPause)
+	h.renew = now.Add(h.pause + rand.N(h.pause/10))
+	return h
 }
 
 func newTokens(source TokenSource) *tokens {
@@ -46,7 +60,7 @@ func newTokens(source TokenSource) *tokens {
 }
 
 // get returns a token for the audience, bound to the pod. When a renewal fails, the token at hand serves until it
-// expires.
+// expires, and the next one is tried after a pause.
 func (t *tokens) get(ctx context.Context, pod *v1.Pod, audience string, seconds *int64) (string, error) {
 	key := tokenKey{audience: audience}
 	if seconds != nil {
@@ -56,25 +70,31 @@ func (t *tokens) get(ctx context.Context, pod *v1.Pod, audience string, seconds 
 	held, ok := t.held[pod.UID][key]
 	t.mu.Unlock()
 	now := time.Now()
-	if ok && now.Before(held.renew) {
+	if ok && now.Before(held.renew) && now.Before(held.expires) {
 		return held.token, nil
 	}
 	fresh, err := t.request(ctx, pod, audience, seconds)
 	if err != nil {
 		if ok && now.Before(held.expires) {
+			held = held.failed(time.Now())
+			t.keep(pod.UID, key, held)
 			klog.FromContext(ctx).Error(err, "Renewing a service account token failed; the present one is used until it expires",
-				"pod", klog.KObj(pod), "expires", held.expires)
+				"pod", klog.KObj(pod), "expires", held.expires, "again", held.renew)
 			return held.token, nil
 		}
 		return "", err
 	}
+	t.keep(pod.UID, key, fresh)
+	return fresh.token, nil
+}
+
+func (t *tokens) keep(uid types.UID, key tokenKey, token heldToken) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[pod.UID] == nil {
-		t.held[pod.UID] = map[tokenKey]heldToken{}
+	if t.held[uid] == nil {
+		t.held[uid] = map[tokenKey]heldToken{}
 	}
-	t.held[pod.UID][key] = fresh
-	return fresh.token, nil
+	t.held[uid][key] = token
 }
 
 func (t *tokens) request(ctx context.Context, pod *v1.Pod, audience string, seconds *int64) (heldToken, error) {
@@ -99,9 +119,10 @@ func (t *tokens) request(ctx context.Context, pod *v1.Pod, audience string, seco
 		// makes renewals late nor constant.
 		life = time.Duration(*s) * time.Second
 	}
+	// A server that grants next to no life is not asked again at once.
 	return heldToken{
 		token:   answer.Status.Token,
-		renew:   asked.Add(renewAfter(life, rand.N(maxTokenJitter))),
+		renew:   asked.Add(max(renewAfter(life, rand.N(maxTokenJitter)), minTokenPause)),
 		expires: asked.Add(life),
 	}, nil
 }
@@ -111,14 +132,18 @@ func renewAfter(life, jitter time.Duration) time.Duration {
 	return min(life*8/10, maxTokenAge) - min(jitter, life/10)
 }
 
-// next is the earliest renewal due among the pod's tokens.
+// next is the earliest renewal due among the pod's tokens; one that is going to expire before is due then.
 func (t *tokens) next(uid types.UID) (time.Time, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var earliest time.Time
+	now, earliest := time.Now(), time.Time{}
 	for _, held := range t.held[uid] {
-		if earliest.IsZero() || held.renew.Before(earliest) {
-			earliest = held.renew
+		due := held.renew
+		if held.expires.After(now) && held.expires.Before(due) {
+			due = held.expires
+		}
+		if earliest.IsZero() || due.Before(earliest) {
+			earliest = due
 		}
 	}
 	return earliest, !earliest.IsZero()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	v1 "k8s.io/api/core/v1"
 )
 
 func TestTokens(t *testing.T) {
@@ -55,8 +56,14 @@ func TestTokens(t *testing.T) {
 		expect("before 80 %", get(""), "t1")
 		<-time.After(11 * time.Second)
 		fail = true
-		expect("while the server is away", get(""), "t1")
-		<-time.After(201 * time.Second)
+		ask := func() {
+			expect("while the server is away", get(""), "t1")
+			expect("while the server is away", get("vault"), "t2")
+		}
+		ask()
+		if asked := asksUntilExpiry(t, tokens, pod, ask); asked < 3 || asked > 12 {
+			t.Errorf("%d attempts in 200 s, want about 5 for each token: 5, 15, 35, 75, 155 s after the first", asked)
+		}
 		if token, err := tokens.get(t.Context(), pod, "", pointer[int64](1000)); err == nil {
 			t.Errorf("expired token %s was given out", token)
 		}
@@ -64,6 +71,43 @@ func TestTokens(t *testing.T) {
 		expect("renewed", get(""), "t3")
 		tokens.forget(pod.UID)
 		expect("after forget", get(""), "t4")
+	})
+}
+
+// asksUntilExpiry plays what a pod worker does while renewals fail: it asks again whenever the next renewal is due.
+func asksUntilExpiry(t *testing.T, tokens *tokens, pod *v1.Pod, ask func()) (asked int) {
+	t.Helper()
+	end := time.Now().Add(201 * time.Second)
+	for {
+		due, ok := tokens.next(pod.UID)
+		if !ok || time.Until(due) <= 0 {
+			t.Fatalf("after a failure the next renewal is due in %s, %v", time.Until(due), ok)
+		}
+		if due.After(end) || asked > 100 {
+			<-time.After(time.Until(end))
+			return asked
+		}
+		<-time.After(time.Until(due))
+		if time.Now().Before(end.Add(-time.Second)) {
+			asked++
+			ask()
+		}
+	}
+}
+
+func TestTokenOfNoLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{token: func(r *authenticationv1.TokenRequest) (string, error) {
+			r.Spec.ExpirationSeconds = pointer[int64](0)
+			return "t", nil
+		}}
+		tokens, pod := newTokens(w), podWith()
+		if _, err := tokens.get(t.Context(), pod, "", nil); err != nil {
+			t.Fatal(err)
+		}
+		if due, ok := tokens.next(pod.UID); !ok || time.Until(due) < time.Second {
+			t.Errorf("a token that expires at once is renewed in %s, want a pause", time.Until(due))
+		}
 	})
 }
 

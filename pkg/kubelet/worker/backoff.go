@@ -45,6 +45,8 @@ func (c crash) exited(instance string, finished time.Time, limit time.Duration) 
 type retry struct {
 	at    time.Time
 	delay time.Duration
+	// id is the instance or sandbox that the action is about; with it the wait is forgotten.
+	id string
 }
 
 // pace is the first and the longest wait after a failure.
@@ -69,11 +71,33 @@ func paceOf(k Kind) pace {
 	return pace{200 * time.Millisecond, 10 * time.Second}
 }
 
-func (r retry) failed(now time.Time, k Kind) retry {
-	p := paceOf(k)
+// failed is when to try again after another failure. One that comes long after the wait for the last was over is a first one.
+func (r retry) failed(now time.Time, a Action) retry {
+	p := paceOf(a.Kind)
 	delay := p.first
-	if r.delay > 0 {
+	if r.delay > 0 && (r.at.IsZero() || now.Sub(r.at) <= 2*p.max) {
 		delay = min(2*r.delay, p.max)
 	}
-	return retry{at: now.Add(delay), delay: delay}
+	return retry{at: now.Add(delay), delay: delay, id: a.ID}
+}
+
+// isRepeated says of an action whose success is seen in the runtime only that it is paced even if it succeeds: if the runtime
+// then says that nothing came of it, it is tried again as if it had failed, and not without pause.
+func isRepeated(k Kind) bool {
+	switch k {
+	case CreateSandbox, StopContainer, StopSandbox, RemoveContainer, RemoveSandbox:
+		return true
+	}
+	return false
+}
+
+// minRefresh is the least time between two refreshes of volumes that are due by the clock.
+const minRefresh = time.Second
+
+// refreshTime is when volumes are refreshed next, never at once: a time that has passed would come again and again.
+func refreshTime(due, now time.Time) time.Time {
+	if soonest := now.Add(minRefresh); !due.IsZero() && due.Before(soonest) {
+		return soonest
+	}
+	return due
 }

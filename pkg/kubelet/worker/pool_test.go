@@ -31,6 +31,8 @@ type world struct {
 	hang Kind
 	// refusal is how the API answers a status; nil takes it.
 	refusal error
+	// refresh is when volumes are to be refreshed next, seen from now; nil for never.
+	refresh *time.Duration
 }
 
 func (w *world) do(ctx context.Context, t Task) Result {
@@ -47,6 +49,10 @@ func (w *world) do(ctx context.Context, t Task) Result {
 	}
 	var r Result
 	switch a := t.Action; a.Kind {
+	case MountVolumes, RefreshVolumes:
+		if w.refresh != nil {
+			r.Refresh = time.Now().Add(*w.refresh)
+		}
 	case Inspect:
 		r.Observed = *o
 		r.Observed.Sandboxes = append([]podstate.Sandbox{}, o.Sandboxes...)
@@ -194,7 +200,7 @@ func TestPoolDeletesWithoutStatus(t *testing.T) {
 		dying.ResourceVersion = strconv.Itoa(w.version)
 		dying.DeletionTimestamp, dying.DeletionGracePeriodSeconds = &metav1.Time{Time: time.Now()}, new(int64(5))
 		p.Update(dying, false)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		done := w.take()
 		deleted, offered := slices.Index(done, string(DeletePod)), 0
@@ -305,6 +311,25 @@ func TestPoolStops(t *testing.T) {
 		p.Wait()
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			t.Error("the context has not ended")
+		}
+	})
+}
+
+// TestPoolRefreshIsPaced: a time that has passed is no reason to refresh without end.
+func TestPoolRefreshIsPaced(t *testing.T) {
+	past := -time.Minute
+	inPool(t, &world{refresh: &past}, func(t *testing.T, w *world, p *Pool) {
+		p.Update(aPod(), false)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		count := 0
+		for _, done := range w.take() {
+			if done == string(RefreshVolumes) {
+				count++
+			}
+		}
+		if count < 10 || count > 60 {
+			t.Errorf("volumes were refreshed %d times in a minute", count)
 		}
 	})
 }

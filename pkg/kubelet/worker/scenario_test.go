@@ -92,6 +92,9 @@ func (s *scenario) do(words []string, body string) string {
 		s.finish(strings.Join(words[1:], " "), nil, podstate.Reason{})
 	case "fail":
 		s.finish(strings.Join(words[1:], " "), errors.New("it failed"), podstate.Reason{Reason: strings.TrimSpace(body), Message: "it failed"})
+	case "idle":
+		// The call succeeds, and the runtime's picture stays as it was.
+		s.finish(strings.Join(words[1:], " "), nil, podstate.Reason{Reason: "idle"})
 	case "run":
 		return s.run()
 	case "exit":

@@ -164,7 +164,8 @@ func older(a, b *v1.Pod) bool {
 func (s *State) Nudge() {
 	for key, r := range s.retries {
 		if r.delay > 0 {
-			s.retries[key] = retry{delay: r.delay}
+			r.at = time.Time{}
+			s.retries[key] = r
 		}
 	}
 }
@@ -196,14 +197,8 @@ func (s *State) Probe(r podstate.ProbeResult) {
 
 // Apply takes in how an action ended.
 func (s *State) Apply(r Result, now time.Time) {
-	key := r.Action.key()
-	delete(s.busy, key)
-	if r.Err != nil {
-		s.retries[key] = s.retries[key].failed(now, r.Action.Kind)
-	} else if r.Action.Kind != GrantResources || r.Granted != nil {
-		delete(s.retries, key)
-	}
-	s.applyFacts(r)
+	s.applyPace(r, now)
+	s.applyFacts(r, now)
 	switch r.Action.Kind {
 	case PullImage:
 		s.applyPull(r, now)
@@ -232,7 +227,23 @@ func (s *State) Apply(r Result, now time.Time) {
 	}
 }
 
-func (s *State) applyFacts(r Result) {
+// applyPace ends the action and says when it may be tried again. One that was overtaken by another of its kind counts for
+// nothing: the other is still under way.
+func (s *State) applyPace(r Result, now time.Time) {
+	key := r.Action.key()
+	if s.busy[key] != r.Action {
+		return
+	}
+	delete(s.busy, key)
+	switch {
+	case r.Err != nil, isRepeated(r.Action.Kind):
+		s.retries[key] = s.retries[key].failed(now, r.Action)
+	case r.Action.Kind != GrantResources || r.Granted != nil:
+		delete(s.retries, key)
+	}
+}
+
+func (s *State) applyFacts(r Result, now time.Time) {
 	if r.Err != nil && r.Action.Kind == Inspect {
 		s.dirty = true
 		return
@@ -250,9 +261,9 @@ func (s *State) applyFacts(r Result) {
 		s.cgroup, s.cgroupParent = true, r.CgroupParent
 		s.resize.cgroupDone()
 	case MountVolumes:
-		s.mounted, s.volumes, s.refreshAt = true, r.Volumes, r.Refresh
+		s.mounted, s.volumes, s.refreshAt = true, r.Volumes, refreshTime(r.Refresh, now)
 	case RefreshVolumes:
-		s.refreshAt = r.Refresh
+		s.refreshAt = refreshTime(r.Refresh, now)
 	case StopSandbox:
 		s.stoppedSandboxes[r.Action.ID] = true
 	case UnmountVolumes:
@@ -295,6 +306,17 @@ func (s *State) setObserved(o podstate.Observed) {
 			delete(s.instances, id)
 		}
 	}
+	s.forgetRetries()
+}
+
+// forgetRetries drops the waits of what the runtime has no more.
+func (s *State) forgetRetries() {
+	for key, r := range s.retries {
+		if r.id == "" || s.Observed.Instance(r.id) != nil || s.Observed.HasSandbox(r.id) {
+			continue
+		}
+		delete(s.retries, key)
+	}
 }
 
 // isStarting says whether an instance of the container is being started.
@@ -326,7 +348,7 @@ func (s *State) applyGrant(r Result, now time.Time) {
 	}
 	s.resize.pending = r.Waiting
 	key := r.Action.key()
-	s.retries[key] = s.retries[key].failed(now, GrantResources)
+	s.retries[key] = s.retries[key].failed(now, r.Action)
 }
 
 func (s *State) applyPull(r Result, now time.Time) {
