@@ -116,25 +116,21 @@ func (w *worker) turn(ctx context.Context) time.Time {
 	w.read()
 	now := time.Now()
 	actions, wake := w.state.Step(now)
+	view := w.state.View(now)
+	status := w.pool.cfg.Status(view)
 	for _, a := range actions {
-		w.launch(ctx, a, nil)
+		w.launch(ctx, a, &status)
 	}
 	if w.state.Ending != nil {
 		for _, cancel := range w.cancels {
 			cancel()
 		}
 	}
-	view := w.state.View(now)
-	status := w.pool.cfg.Status(view)
 	due, correct := w.published.due(&w.pool.cfg, w.state.Pod, &status, now)
 	w.expose(view, &status)
 	publish, again := w.state.publish(due, now)
 	for _, a := range publish {
-		if a.Kind == PublishStatus {
-			w.launch(ctx, a, &status)
-		} else {
-			w.launch(ctx, a, nil)
-		}
+		w.launch(ctx, a, &status)
 	}
 	w.probe()
 	return earliest(wake, again, correct)
@@ -208,7 +204,7 @@ func (w *worker) probe() {
 	}
 }
 
-// launch carries an action out beside the worker.
+// launch carries an action out beside the worker. status is what the worker knows now; nobody changes it any more.
 func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 	if a.Kind == Event {
 		eventType := v1.EventTypeNormal
@@ -226,7 +222,7 @@ func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 	}
 	task := w.task(a, status)
 	w.inFlight++
-	if status != nil {
+	if a.Kind == PublishStatus {
 		w.publishing = status
 	}
 	go func() {
@@ -244,23 +240,24 @@ func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 
 func (w *worker) task(a Action, status *v1.PodStatus) Task {
 	s := w.state
-	t := Task{Action: a, Pod: s.Pod, Observed: s.Observed, CgroupParent: s.cgroupParent, Volumes: s.volumes, Status: status}
+	t := Task{Action: a, Pod: s.Pod, Observed: s.Observed, CgroupParent: s.cgroupParent, Volumes: s.volumes}
+	if a.Kind == PublishStatus {
+		t.Status = status
+		return t
+	}
 	if a.Kind == StartContainer {
 		t.Image = s.memo(a.Container).image
 	}
-	if a.Kind != PublishStatus {
-		// Containers see the addresses that are known now, not only those that the API has.
-		view := s.View(time.Now())
-		pod := *s.Pod
-		pod.Status = w.pool.cfg.Status(view)
-		switch a.Kind {
-		case GrantResources:
-			t.Pod = &pod
-		case EnsureCgroup:
-			t.Pod = s.withCgroup(&pod)
-		default:
-			t.Pod = s.withAllocated(&pod)
-		}
+	// Containers see the addresses that are known now, not only those that the API has.
+	pod := *s.Pod
+	pod.Status = *status
+	switch a.Kind {
+	case GrantResources:
+		t.Pod = &pod
+	case EnsureCgroup:
+		t.Pod = s.withCgroup(&pod)
+	default:
+		t.Pod = s.withAllocated(&pod)
 	}
 	return t
 }
