@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/kubelet/podfile"
 )
 
 // stamp is the suffix of a rotated log: log.20060102-150405. The form is what log collectors know.
@@ -135,13 +137,16 @@ func rotate(ctx context.Context, cfg Config, l Log, now time.Time) error {
 
 // compress replaces a file by its gzip form; a crash leaves either the one or the other, and a .tmp at worst.
 func compress(name string) (err error) {
-	source, err := os.Open(name)
+	source, err := podfile.Open(name)
 	if err != nil {
 		return fmt.Errorf("open log to compress: %w", err)
 	}
 	defer source.Close()
 	tmp := name + ".tmp"
-	target, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove compressed log left by a crash: %w", err)
+	}
+	target, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {
 		return fmt.Errorf("make compressed log: %w", err)
 	}

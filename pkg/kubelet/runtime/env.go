@@ -3,8 +3,10 @@ package runtime
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io"
+	"io/fs"
 	"sort"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/proa-sh/proa/pkg/kubelet/podfile"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/pods"
 )
@@ -167,26 +170,24 @@ func (r *envResolver) secretKey(ctx context.Context, ref *v1.SecretKeySelector) 
 	return string(value), ok, nil
 }
 
+// maxEnvFile is how many bytes of an environment file are read; what lies behind is as if it were not there.
+const maxEnvFile = 1 << 20
+
 // fileKey reads NAME=value lines from a file of an emptyDir volume (KEP-3721).
 func (r *envResolver) fileKey(ref *v1.FileKeySelector) (string, bool, error) {
 	volume, ok := r.in.Volumes[ref.VolumeName]
 	if !ok {
 		return "", false, fmt.Errorf("cannot find the volume %q referenced by FileKeyRef", ref.VolumeName)
 	}
-	root, err := os.OpenRoot(volume.Path)
-	if err != nil {
-		return "", false, fmt.Errorf("open volume %q: %w", ref.VolumeName, err)
-	}
-	defer root.Close()
-	file, err := root.Open(ref.Path)
-	if os.IsNotExist(err) && isTrue(ref.Optional) {
+	file, err := podfile.OpenBeneath(volume.Path, ref.Path)
+	if errors.Is(err, fs.ErrNotExist) && isTrue(ref.Optional) {
 		return "", false, nil
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("open environment file %q in volume %q: %w", ref.Path, ref.VolumeName, err)
 	}
 	defer file.Close()
-	lines := bufio.NewScanner(file)
+	lines := bufio.NewScanner(io.LimitReader(file, maxEnvFile))
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
 		if strings.HasPrefix(line, "#") {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/go-logr/logr"
 	v1 "k8s.io/api/core/v1"
@@ -16,6 +17,8 @@ import (
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/cri-client/pkg/logs"
 	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/kubelet/podfile"
 )
 
 // How much of a container's last words is kept: the file's first 4096 bytes; of the log the last 80 lines, at most 2048
@@ -65,15 +68,17 @@ func (r *Runtime) lastWords(ctx context.Context, status *runtimeapi.ContainerSta
 	return message
 }
 
+// readMessageFile reads the file that the container saw at the path: of several mounts there the last one covers the others.
+// The file may be a pod's own, from a volume mounted over the kubelet's.
 func readMessageFile(containerPath string, mounts []*runtimeapi.Mount) (string, error) {
 	if containerPath == "" {
 		return "", nil
 	}
-	for _, m := range mounts {
+	for _, m := range slices.Backward(mounts) {
 		if m.ContainerPath != containerPath {
 			continue
 		}
-		file, err := os.Open(m.HostPath)
+		file, err := podfile.Open(m.HostPath)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", nil
 		}
@@ -87,15 +92,32 @@ func readMessageFile(containerPath string, mounts []*runtimeapi.Mount) (string, 
 	return "", nil
 }
 
+// maxLogTail is how many bytes of a log are looked at for last words: more than the longest lines that runtimes write.
+const maxLogTail = 256 << 10
+
+// tailLog gives the end of a log. It is read by way of a copy: the library opens by path, where a pod that may write the
+// directory of logs could plant a pipe.
 func tailLog(ctx context.Context, path string) (string, error) {
-	if _, err := os.Stat(path); path == "" || errors.Is(err, fs.ErrNotExist) {
+	if path == "" {
 		return "", nil
 	}
+	end, err := copyEnd(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err := os.Remove(end); err != nil {
+			klog.FromContext(ctx).Error(err, "Could not remove the copy of a log's end")
+		}
+	}()
 	// The log package logs every line that it cannot parse; a user's output is none of the operator's business.
 	ctx = klog.NewContext(ctx, logr.Discard())
 	lines := int64(maxMessageLines)
 	var out bytes.Buffer
-	if err := logs.ReadLogs(ctx, path, "", &logs.LogOptions{TailLines: &lines}, nil, &out, &out); err != nil {
+	if err := logs.ReadLogs(ctx, end, "", &logs.LogOptions{TailLines: &lines}, nil, &out, &out); err != nil {
 		return "", err
 	}
 	text := out.Bytes()
@@ -103,4 +125,33 @@ func tailLog(ctx context.Context, path string) (string, error) {
 		text = text[len(text)-maxMessageLog:]
 	}
 	return string(text), nil
+}
+
+// copyEnd copies the whole lines at the end of a log to a file of its own and returns its path.
+func copyEnd(path string) (string, error) {
+	file, err := podfile.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return "", err
+	}
+	start := max(info.Size()-maxLogTail, 0)
+	text, err := io.ReadAll(io.NewSectionReader(file, start, maxLogTail))
+	if err != nil {
+		return "", err
+	}
+	if start > 0 {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	end, err := os.CreateTemp("", "log-end-")
+	if err != nil {
+		return "", err
+	}
+	if _, err := end.Write(text); err != nil {
+		return "", errors.Join(err, end.Close(), os.Remove(end.Name()))
+	}
+	return end.Name(), end.Close()
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/cri-client/pkg/logs"
 	"k8s.io/klog/v2"
@@ -93,8 +94,10 @@ func writersOf(out io.Writer, stream *string) (stdout, stderr io.Writer) {
 	return nil, out
 }
 
-// logPath is the path of a container's log as the runtime says, if it is a plain file in the directory of pod logs. A
-// pod that can write there must not be able to have other files of the host read by planting a link.
+// logPath is the path of a container's log as the runtime says, if it is a regular file in the directory of pod logs. A pod
+// that can write there must not be able to have other files of the host read by planting a link, nor requests hang by planting
+// a pipe. The library that reads logs opens by path: a pod that exchanges the file between this look and that open, again and
+// again, can win once. Whoever may write the directory of all pods' logs is trusted with as much as reading them.
 func (s *Server) logPath(ctx context.Context, id string) (string, error) {
 	answer, err := s.cfg.Runtime.ContainerStatus(ctx, id, false)
 	if err != nil {
@@ -105,14 +108,15 @@ func (s *Server) logPath(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find directory of pod logs: %w", err)
 	}
-	real, err := filepath.EvalSymlinks(filepath.Dir(path))
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil {
 		return "", fmt.Errorf("find container log: %w", err)
 	}
-	if real != root && !strings.HasPrefix(real, root+"/") {
+	path = filepath.Join(dir, filepath.Base(path))
+	below, err := filepath.Rel(root, path)
+	if err != nil || !filepath.IsLocal(below) {
 		return "", fmt.Errorf("log of container %s is not in %s", id, s.cfg.PodLogs)
 	}
-	path = filepath.Join(real, filepath.Base(path))
 	info, err := os.Lstat(path)
 	if err != nil {
 		return "", fmt.Errorf("find container log: %w", err)
@@ -137,4 +141,23 @@ func (f *flushed) Write(data []byte) (int, error) {
 		return n, err
 	}
 	return n, f.flush()
+}
+
+// plainFiles are the regular files and directories below a directory. Others would block a request, or do what devices do.
+type plainFiles struct{ root *os.Root }
+
+// Open implements fs.FS.
+func (p plainFiles) Open(name string) (fs.File, error) {
+	file, err := p.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }

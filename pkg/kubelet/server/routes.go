@@ -46,7 +46,7 @@ func (s *Server) table() []route {
 		table = append(table, route{"GET /metrics/probes", "", []string{"metrics"}, serveGatherer(s.cfg.ProbeMetrics)})
 	}
 	if s.logs != nil {
-		files := http.StripPrefix("/logs", http.FileServerFS(s.logs.FS()))
+		files := http.StripPrefix("/logs", http.FileServerFS(plainFiles{s.logs}))
 		table = append(table, route{"GET /logs/", "", []string{"log"}, files.ServeHTTP})
 	}
 	if !s.cfg.Streaming {

@@ -7,12 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
-)
 
-// maxOpenTries bounds how often a path is resolved anew while a container renames files in it.
-const maxOpenTries = 128
+	"github.com/proa-sh/proa/pkg/kubelet/podfile"
+)
 
 // SubPathRequest names a subPath of a volume that a container mounts.
 type SubPathRequest struct {
@@ -91,7 +89,7 @@ func openBeneath(root, path string) (*os.File, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	found, err := openPath(root, path)
+	found, err := podfile.Place(root, path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return found, err
 	}
@@ -102,7 +100,7 @@ func openBeneath(root, path string) (*os.File, error) {
 	if err := makeBelow(dir, path, info.Mode()); err != nil {
 		return nil, err
 	}
-	return openPath(root, path)
+	return podfile.Place(root, path)
 }
 
 // makeBelow makes the directories of path with exactly the mode.
@@ -121,27 +119,6 @@ func makeBelow(root *os.Root, path string, mode os.FileMode) error {
 		return err
 	}
 	return root.Chmod(path, mode&(os.ModePerm|os.ModeSetgid|os.ModeSticky))
-}
-
-func openPath(root, path string) (*os.File, error) {
-	base, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: root, Err: err}
-	}
-	defer unix.Close(base)
-	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
-	fd := -1
-	for range maxOpenTries {
-		fd, err = unix.Openat2(base, path, how)
-		// EAGAIN: the kernel saw a rename while it resolved the path and cannot say whether it left root.
-		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	if err != nil {
-		return nil, &os.PathError{Op: "openat2", Path: path, Err: err}
-	}
-	return os.NewFile(uintptr(fd), filepath.Join(root, path)), nil
 }
 
 // makeMountTarget makes an empty file or directory, whichever can carry a bind mount of found.
