@@ -205,6 +205,7 @@ func (p *parts) runtimeConfig() runtime.Config {
 		Resources:      p.resources.ContainerResources,
 		SeccompDefault: value(c.SeccompDefault, false),
 		UserNS:         userNamespace,
+		MountPoint:     p.volumes.MountPoint,
 		SubPath: func(s runtime.SubPath) (string, error) {
 			return p.volumes.SubPath(volumes.SubPathRequest{
 				PodUID: s.UID, Container: s.Container, Index: s.Index, Volume: s.Volume, VolumePath: s.VolumePath, SubPath: s.Path,

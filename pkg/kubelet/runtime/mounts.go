@@ -144,6 +144,42 @@ func recursiveReadOnly(m *v1.VolumeMount, supported bool) (bool, error) {
 	return false, fmt.Errorf("unknown recursive read-only mode: %q", *m.RecursiveReadOnly)
 }
 
+// nestedMount is a mount inside a volume that only the kubelet can write.
+type nestedMount struct {
+	// volumePath is the volume on the host, place where in it the mount goes.
+	volumePath, place string
+	// source is the host path that is mounted there, empty for an image.
+	source string
+}
+
+// nestedMounts finds the mounts whose mount points the runtime cannot make by itself. planned are those of volumes, all of them
+// with the kubelet's own; a mount lies in that with the longest path above it.
+func nestedMounts(planned []plannedMount, all []*runtimeapi.Mount) []nestedMount {
+	var nested []nestedMount
+	for _, m := range all {
+		target := path.Clean(m.ContainerPath)
+		var parent *plannedMount
+		for i := range planned {
+			p := &planned[i]
+			if p.mount != m && isBelow(target, p.mount.ContainerPath) &&
+				(parent == nil || isBelow(p.mount.ContainerPath, parent.mount.ContainerPath)) {
+				parent = p
+			}
+		}
+		if parent == nil || !parent.volume.Content || parent.subPath != "" {
+			continue
+		}
+		place := strings.TrimPrefix(target[len(path.Clean(parent.mount.ContainerPath)):], "/")
+		nested = append(nested, nestedMount{volumePath: parent.volume.Path, place: place, source: m.HostPath})
+	}
+	return nested
+}
+
+func isBelow(target, parent string) bool {
+	parent = path.Clean(parent)
+	return parent != "/" && strings.HasPrefix(path.Clean(target), parent+"/")
+}
+
 // mountsOver says whether the container mounts something at the path by itself.
 func mountsOver(c *v1.Container, target string) bool {
 	for i := range c.VolumeMounts {

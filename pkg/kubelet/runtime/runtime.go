@@ -35,6 +35,8 @@ type Config struct {
 	Resources func(pod *v1.Pod, c *v1.Container) *runtimeapi.LinuxContainerResources
 	// SubPath pins a part of a volume and returns the host path to mount.
 	SubPath func(SubPath) (string, error)
+	// MountPoint makes a mount point in a volume that only the kubelet can write.
+	MountPoint func(volumePath, place string, directory bool) error
 	// UserNS gives the pod's user namespace, nil for the node's.
 	UserNS func(pod *v1.Pod) (*runtimeapi.UserNamespace, error)
 	// SeccompDefault makes RuntimeDefault the profile of containers that name none.
@@ -151,18 +153,8 @@ func (r *Runtime) CreateContainer(ctx context.Context, req CreateRequest) (strin
 	if err != nil {
 		return "", &ConfigError{err}
 	}
-	for i, m := range mounts {
-		if m.subPath == "" {
-			continue
-		}
-		m.mount.HostPath, err = r.cfg.SubPath(SubPath{
-			UID: req.Pod.UID, Container: req.Container.Name, Index: i,
-			Volume: req.Container.VolumeMounts[i].Name, VolumePath: m.volume.Path, Path: m.subPath,
-		})
-		if err != nil {
-			return "", &ConfigError{fmt.Errorf("failed to prepare subPath for volumeMount %q of container %q: %w",
-				req.Container.VolumeMounts[i].Name, req.Container.Name, err)}
-		}
+	if err := r.prepareMounts(req, mounts, conf.Mounts); err != nil {
+		return "", &ConfigError{err}
 	}
 	sandbox, _, err := r.sandboxConfig(req.Pod, req.Sandbox.Attempt, req.CgroupParent)
 	if err != nil {
@@ -172,6 +164,32 @@ func (r *Runtime) CreateContainer(ctx context.Context, req CreateRequest) (strin
 		return "", fmt.Errorf("make container log directory: %w", err)
 	}
 	return r.cfg.CRI.CreateContainer(ctx, req.Sandbox.ID, conf, sandbox)
+}
+
+// prepareMounts pins sub-paths and makes the mount points that the runtime cannot make.
+func (r *Runtime) prepareMounts(req CreateRequest, planned []plannedMount, all []*runtimeapi.Mount) (err error) {
+	for i, m := range planned {
+		if m.subPath == "" {
+			continue
+		}
+		m.mount.HostPath, err = r.cfg.SubPath(SubPath{
+			UID: req.Pod.UID, Container: req.Container.Name, Index: i,
+			Volume: req.Container.VolumeMounts[i].Name, VolumePath: m.volume.Path, Path: m.subPath,
+		})
+		if err != nil {
+			return fmt.Errorf("failed to prepare subPath for volumeMount %q of container %q: %w",
+				req.Container.VolumeMounts[i].Name, req.Container.Name, err)
+		}
+	}
+	for _, n := range nestedMounts(planned, all) {
+		info, err := os.Stat(n.source)
+		// An image is mounted as a directory, and the runtime makes one of what does not exist.
+		directory := err != nil || info.IsDir()
+		if err := r.cfg.MountPoint(n.volumePath, n.place, directory); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Runtime) containerInput(ctx context.Context, req CreateRequest) (ContainerInput, error) {

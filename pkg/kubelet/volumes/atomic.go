@@ -21,8 +21,9 @@ const (
 )
 
 // writePayload makes the volume at dir, which must exist, hold exactly the payload, readable by gid if that is set.
-// Readers see all files of either the old or the new payload. It writes nothing when the volume is up to date.
-func writePayload(dir string, content payload, gid *int64) error {
+// Readers see all files of either the old or the new payload. It writes nothing when the volume is up to date. What lies under
+// the names of keep stays: mount points, on which a container may have something mounted.
+func writePayload(dir string, content payload, gid *int64, keep map[string]bool) error {
 	if err := content.check(); err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func writePayload(dir string, content payload, gid *int64) error {
 		return err
 	}
 	defer root.Close()
-	w := writer{root: root, gid: gid}
+	w := writer{root: root, gid: gid, keep: keep}
 	old, err := w.current()
 	if err != nil {
 		return err
@@ -47,6 +48,7 @@ func writePayload(dir string, content payload, gid *int64) error {
 type writer struct {
 	root *os.Root
 	gid  *int64
+	keep map[string]bool
 }
 
 // current is the directory of the generation that readers see; empty before the first write.
@@ -183,6 +185,8 @@ func (w writer) tidy(content payload) error {
 		name := entry.Name()
 		switch {
 		case name == dataLink || name == current:
+		case w.keep[name] && entry.Type()&fs.ModeSymlink == 0:
+			present[name] = true
 		case strings.HasPrefix(name, ".."):
 			err = errors.Join(err, w.root.RemoveAll(name))
 		case wanted[name] && w.pointsTo(name):

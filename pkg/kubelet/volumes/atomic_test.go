@@ -27,7 +27,7 @@ func TestWritePayload(t *testing.T) {
 		{payload{"d": {data: []byte("a file now"), mode: 0o400}}, map[string]string{"d": "-r-------- a file now"}},
 		{payload{}, map[string]string{}},
 	} {
-		if err := writePayload(dir, tc.content, nil); err != nil {
+		if err := writePayload(dir, tc.content, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		before := listing(t, dir)
@@ -35,7 +35,7 @@ func TestWritePayload(t *testing.T) {
 			t.Errorf("step %d (-want +got):\n%s", step, diff)
 		}
 		// The same content writes nothing.
-		if err := writePayload(dir, tc.content, nil); err != nil {
+		if err := writePayload(dir, tc.content, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
@@ -59,7 +59,7 @@ func TestWritePayloadAfterCrash(t *testing.T) {
 	if err := os.Symlink("..2020_01_01_00_00_00.1", filepath.Join(dir, newDataLink)); err != nil {
 		t.Fatal(err)
 	}
-	if err := writePayload(dir, payload{"a": {data: []byte("1"), mode: 0o600}}, nil); err != nil {
+	if err := writePayload(dir, payload{"a": {data: []byte("1"), mode: 0o600}}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := listing(t, dir); len(got) != 3 || countPrefix(got, "..2020") != 0 {
@@ -78,7 +78,7 @@ func TestWritePayloadIsAtomic(t *testing.T) {
 		}
 		return content
 	}
-	if err := writePayload(dir, version(0), nil); err != nil {
+	if err := writePayload(dir, version(0), nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
@@ -99,7 +99,7 @@ func TestWritePayloadIsAtomic(t *testing.T) {
 		})
 	}
 	for n := 1; n <= 300; n++ {
-		if err := writePayload(dir, version(n), nil); err != nil {
+		if err := writePayload(dir, version(n), nil, nil); err != nil {
 			t.Error(err)
 			break
 		}

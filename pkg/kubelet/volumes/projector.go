@@ -65,10 +65,10 @@ func (p projection) setup(ctx context.Context, r *request) (podstate.VolumePath,
 	} else if err := makeOpenDir(r.dir, gid); err != nil {
 		return podstate.VolumePath{}, err
 	}
-	if err := writePayload(r.dir, content, gid); err != nil {
+	if err := writePayload(r.dir, content, gid, mountPoints(r.pod, r.volume.Name)); err != nil {
 		return podstate.VolumePath{}, fmt.Errorf("write content: %w", err)
 	}
-	return podstate.VolumePath{Path: r.dir, ReadOnly: true}, nil
+	return podstate.VolumePath{Path: r.dir, ReadOnly: true, Content: true}, nil
 }
 
 // refresh implements refresher. A volume that Setup has not made yet is left to it.
@@ -80,7 +80,7 @@ func (p projection) refresh(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := writePayload(r.dir, content, fsGroup(r.pod)); err != nil {
+	if err := writePayload(r.dir, content, fsGroup(r.pod), mountPoints(r.pod, r.volume.Name)); err != nil {
 		return fmt.Errorf("write content: %w", err)
 	}
 	return nil
