@@ -137,6 +137,19 @@ func (p *parts) Pod(namespace, name string) (*v1.Pod, bool) {
 	return found, found != nil
 }
 
+// Running gives the instance of a container that runs.
+func (p *parts) Running(uid types.UID, container string) (string, bool) {
+	s, ok := p.pool.Snapshot(uid)
+	if !ok {
+		return "", false
+	}
+	latest := s.Observed.Latest(container)
+	if latest == nil || latest.Phase != podstate.Running {
+		return "", false
+	}
+	return latest.ID, true
+}
+
 // imagesInUse are the images of all containers that exist.
 func (p *parts) imagesInUse(ctx context.Context) (map[string]bool, error) {
 	list, err := p.runtimeAPI.ListContainers(ctx, nil)

@@ -36,12 +36,12 @@ func statusOf(pod *v1.Pod, name string) (v1.ContainerStatus, bool) {
 }
 
 // runningID is the runtime's ID of a running container.
-func runningID(pod *v1.Pod, name string) (string, error) {
-	status, ok := statusOf(pod, name)
-	if !ok || status.State.Running == nil {
+func (s *Server) runningID(pod *v1.Pod, name string) (string, error) {
+	id, ok := s.cfg.Pods.Running(pod.UID, name)
+	if !ok {
 		return "", fmt.Errorf("container not found (%q)", name)
 	}
-	return bareID(status.ContainerID), nil
+	return id, nil
 }
 
 // loggedID is the runtime's ID of the container instance whose log is asked for. The errors are those that users see from

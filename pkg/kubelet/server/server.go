@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	internalapi "k8s.io/cri-api/pkg/apis"
@@ -26,6 +27,9 @@ type Pods interface {
 	Pods() []*v1.Pod
 	// Pod gives the pod of that name; false when there is none on this node.
 	Pod(namespace, name string) (*v1.Pod, bool)
+	// Running gives the runtime's ID of the container's instance that runs, whatever the status calls it: one whose postStart
+	// hook has not ended is still waiting there.
+	Running(uid types.UID, container string) (string, bool)
 }
 
 // Images tells the use of the file system that holds images.

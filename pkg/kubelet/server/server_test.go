@@ -14,8 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -96,15 +98,23 @@ func (p podSet) Pod(namespace, name string) (*v1.Pod, bool) {
 	return nil, false
 }
 
+// Running knows c, and a container whose hook still runs, which its status does not call running.
+func (p podSet) Running(uid types.UID, container string) (string, bool) {
+	id := map[string]string{"c": "now", "hooking": "hooking-id"}[container]
+	return id, uid == "uid-1" && id != ""
+}
+
 func runningPod() *v1.Pod {
 	return &v1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "ns", UID: "uid-1"},
-		Spec:       v1.PodSpec{Containers: []v1.Container{{Name: "c"}, {Name: "slow"}}},
+		Spec:       v1.PodSpec{Containers: []v1.Container{{Name: "c"}, {Name: "slow"}, {Name: "hooking"}}},
 		Status: v1.PodStatus{ContainerStatuses: []v1.ContainerStatus{{
 			Name: "c", ContainerID: "containerd://now", State: v1.ContainerState{Running: &v1.ContainerStateRunning{}},
 			LastTerminationState: v1.ContainerState{Terminated: &v1.ContainerStateTerminated{ContainerID: "containerd://before"}},
 		}, {
 			Name: "slow", State: v1.ContainerState{Waiting: &v1.ContainerStateWaiting{Reason: "ErrImagePull"}},
+		}, {
+			Name: "hooking", State: v1.ContainerState{Waiting: &v1.ContainerStateWaiting{Reason: "PodInitializing"}},
 		}}},
 	}
 }
@@ -265,6 +275,9 @@ func TestPlainAnswers(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", filepath.Join(logs, "planted")); err != nil {
 		t.Fatal(err)
 	}
+	if err := unix.Mkfifo(filepath.Join(logs, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var unhealthy error
 	server := newServer(t, func(cfg *Config) {
 		cfg.SystemLogs, cfg.Log = true, logs
@@ -288,6 +301,7 @@ func TestPlainAnswers(t *testing.T) {
 		{"/logs/messages", 200, "hello"},
 		{"/logs/", 200, `<a href="messages">messages</a>`},
 		{"/logs/planted", 500, ""},
+		{"/logs/pipe", 403, ""},
 		{"/logs/../../etc/passwd", 404, ""},
 		{"/logs/%2e%2e/%2e%2e/etc/passwd", 404, ""},
 		{"/unknown", 404, ""},

@@ -74,7 +74,7 @@ func (s *Server) streamTarget(r *http.Request) (string, stdio, error) {
 	if err != nil {
 		return "", streams, err
 	}
-	id, err := runningID(pod, r.PathValue("container"))
+	id, err := s.runningID(pod, r.PathValue("container"))
 	return id, streams, err
 }
 
@@ -155,7 +155,7 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err, http.StatusNotFound)
 		return
 	}
-	id, err := runningID(pod, r.PathValue("container"))
+	id, err := s.runningID(pod, r.PathValue("container"))
 	if err != nil {
 		writeError(w, err, http.StatusNotFound)
 		return

@@ -80,6 +80,8 @@ func TestExec(t *testing.T) {
 		{"/exec/ns/p/c", "now say so: hello"},
 		{"/exec/ns/p/uid-1/c", "now say so: hello"},
 		{"/attach/ns/p/c", "now attached: hello"},
+		{"/exec/ns/p/hooking", "hooking-id say so: hello"},
+		{"/attach/ns/p/hooking", "hooking-id attached: hello"},
 	} {
 		address := server.URL + tc.path + "?" + query
 		parsed, err := url.Parse(address)
