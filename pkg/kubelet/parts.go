@@ -9,6 +9,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	criapi "k8s.io/cri-api/pkg/apis"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/kubelet/desired"
@@ -25,6 +26,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/status"
 	"github.com/proa-sh/proa/pkg/kubelet/volumes"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
+	"github.com/proa-sh/proa/pkg/pods"
 )
 
 // parts are the stages while the kubelet runs.
@@ -150,7 +152,8 @@ func (p *parts) Running(uid types.UID, container string) (string, bool) {
 	return latest.ID, true
 }
 
-// imagesInUse are the images of all containers that exist.
+// imagesInUse are the images of all containers that exist, and those that pods of the node will need again or have mounted as
+// volumes.
 func (p *parts) imagesInUse(ctx context.Context) (map[string]bool, error) {
 	list, err := p.runtimeAPI.ListContainers(ctx, nil)
 	if err != nil {
@@ -160,7 +163,38 @@ func (p *parts) imagesInUse(ctx context.Context) (map[string]bool, error) {
 	for _, c := range list {
 		used[c.ImageRef], used[c.ImageId], used[c.GetImage().GetImage()] = true, true, true
 	}
+	named := map[string]bool{}
+	for _, s := range p.pool.Snapshots() {
+		if !s.Stopped {
+			nameImages(s.Pod, named)
+		}
+	}
+	for name := range named {
+		if !images.ValidName(name) {
+			continue // it names nothing that could be on the node
+		}
+		answer, err := p.imageAPI.ImageStatus(ctx, &runtimeapi.ImageSpec{Image: name}, false)
+		if err != nil {
+			return nil, fmt.Errorf("look for image %q of a pod: %w", name, err)
+		}
+		if answer.GetImage() != nil {
+			used[answer.Image.Id] = true
+		}
+	}
 	return used, nil
+}
+
+// nameImages adds the images that the pod's containers and volumes name.
+func nameImages(pod *v1.Pod, names map[string]bool) {
+	for c := range pods.AllContainers(pod) {
+		names[c.Image] = true
+	}
+	for i := range pod.Spec.Volumes {
+		if image := pod.Spec.Volumes[i].Image; image != nil {
+			names[image.Reference] = true
+		}
+	}
+	delete(names, "")
 }
 
 // runningLogs are the logs of running containers.

@@ -90,7 +90,7 @@ type Request struct {
 
 // Ensure brings the image to the node as the policy says. Every error is an *Error.
 func (m *Manager) Ensure(ctx context.Context, req Request) (podstate.Image, error) {
-	if !validName(req.Image) {
+	if !ValidName(req.Image) {
 		message := fmt.Sprintf("Failed to apply default image tag %q: couldn't parse image name %q: invalid reference format", req.Image, req.Image)
 		m.event(req, v1.EventTypeWarning, "InspectFailed", message)
 		return podstate.Image{}, &Error{ReasonInvalidName, message}
@@ -279,4 +279,5 @@ var imageName = regexp.MustCompile(`^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9
 	`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*` +
 	`(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 
-func validName(name string) bool { return imageName.MatchString(name) }
+// ValidName says whether the text can name an image.
+func ValidName(name string) bool { return imageName.MatchString(name) }
