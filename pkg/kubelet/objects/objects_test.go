@@ -95,6 +95,26 @@ func TestWatcher(t *testing.T) {
 	})
 }
 
+// TestWatcherEnds: a pod worker that follows objects while the kubelet stops does not keep it from stopping, nor does one after.
+func TestWatcherEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWatcher(fake.NewClientset(configMap("a", "1")), (&changes{}).tell)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); w.Run(ctx) }()
+		w.Follow(podNaming("1", "a"))
+		synctest.Wait()
+		cancel()
+		// The worker is as fast as Run, or faster, or slower.
+		w.Follow(podNaming("2", "b"))
+		synctest.Wait()
+		w.Follow(podNaming("3", "c"))
+		<-done
+		w.Follow(podNaming("4", "d"))
+		synctest.Wait() // a watch that runs on would end the test with a deadlock
+	})
+}
+
 func TestLister(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := fake.NewClientset(configMap("a", "1"))

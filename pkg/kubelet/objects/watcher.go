@@ -23,8 +23,8 @@ type Watcher struct {
 	wg      sync.WaitGroup
 
 	mu sync.Mutex
-	// ctx ends all watches; set by Run; guarded by mu.
-	ctx context.Context
+	// running is from when Run begins until it is to end: only meanwhile watches are started; guarded by mu.
+	running bool
 	// followed are the objects of each pod, watches those under way; guarded by mu.
 	followed map[types.UID]map[key]bool
 	watches  map[key]*single
@@ -52,17 +52,19 @@ func NewWatcher(client kubernetes.Interface, changed Changed) *Watcher {
 // Run lets watches work until ctx ends and all of them have ended.
 func (w *Watcher) Run(ctx context.Context) {
 	w.mu.Lock()
-	w.ctx = ctx
+	w.running = true
 	for _, s := range w.watches {
 		w.start(s)
 	}
 	w.mu.Unlock()
 	<-ctx.Done()
 	w.mu.Lock()
+	w.running = false
 	for _, s := range w.watches {
 		s.cancel()
 	}
 	w.mu.Unlock()
+	// Nothing is added to the group any more.
 	w.wg.Wait()
 }
 
@@ -113,7 +115,7 @@ func (w *Watcher) use(k key) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &single{ctx: ctx, cancel: cancel, users: 1, informer: w.informer(k)}
 	w.watches[k] = s
-	if w.ctx != nil {
+	if w.running {
 		w.start(s)
 	}
 }
