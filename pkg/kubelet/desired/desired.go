@@ -170,6 +170,8 @@ func (d *Desired) Run(ctx context.Context, sink Sink, start Start) {
 		}
 		break
 	}
+	// Static pods that are known by now are no orphans, whichever news came first.
+	d.deliverStatic(sink, running, start.MirrorChanged)
 	desired := d.deliver(sink, running)
 	d.removeOrphans(sink, start, desired, running)
 	for {

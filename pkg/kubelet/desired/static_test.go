@@ -2,6 +2,7 @@ package desired
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -86,6 +87,26 @@ func TestStaticWithoutAPI(t *testing.T) {
 			t.Errorf("static pods (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestStaticIsNoOrphan: a static pod that runs since before is never taken for an orphan, whichever news is heard first. The
+// order is chance, so it is tried often.
+func TestStaticIsNoOrphan(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			s := &sink{}
+			d, _, end := begin(t, fake.NewClientset(), s, Start{Found: []podstate.Observed{{UID: "one", Name: "web-me"}}})
+			defer end()
+			synctest.Wait()
+			d.SetStatic([]*v1.Pod{staticPod("one", "1")})
+			synctest.Wait()
+			for _, call := range s.take() {
+				if strings.HasPrefix(call, "orphan") {
+					t.Error(call)
+				}
+			}
+		})
+	}
 }
 
 // TestStatic is the life of a static pod.
