@@ -14,6 +14,8 @@
 //	status     values to v1.PodStatus, and its patch
 //	objects    ConfigMaps and Secrets
 //	logs       log rotation
+//	record     what is remembered of each pod over a restart, on disk before it is acted on
+//	podfile    opens files that pods own
 //	node       the Node object and its Lease
 //	server     the kubelet's own API
 //	podstate   the values that pass between them
