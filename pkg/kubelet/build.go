@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/component-base/version"
 	criapi "k8s.io/cri-api/pkg/apis"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/kubelet/admission"
 	"github.com/proa-sh/proa/pkg/kubelet/eviction"
@@ -24,6 +27,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/node"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/kubelet/probes"
+	"github.com/proa-sh/proa/pkg/kubelet/record"
 	"github.com/proa-sh/proa/pkg/kubelet/resources"
 	"github.com/proa-sh/proa/pkg/kubelet/runtime"
 	"github.com/proa-sh/proa/pkg/kubelet/server"
@@ -123,6 +127,9 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 		k: k, runtimeAPI: r, imageAPI: i, facts: f, objects: k.objects,
 		publisher: status.Publisher{Client: k.cfg.Client}, hookAgent: "kube-lifecycle/" + minor(),
 		events: newEvents(ctx, k.cfg.Client, k.cfg.NodeName),
+	}
+	if p.records, err = record.Open(klog.FromContext(ctx), filepath.Join(k.cfg.Root, "records")); err != nil {
+		return nil, err
 	}
 	if p.resources, err = resources.New(k.resourcesConfig(f)); err != nil {
 		return nil, err
@@ -280,6 +287,7 @@ func (p *parts) poolConfig() worker.Config {
 		Do: p.do, Status: status.Compute, Changed: status.Changed, Repeats: status.Repeats, Event: p.record,
 		Probes: func(pod *v1.Pod, targets []podstate.ProbeTarget) { p.probes.Set(pod, targets) },
 		Ended:  p.k.desired.Ended,
+		Recall: p.recall,
 		Admit: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {
 			if pods.IsStatic(pod) {
 				// Whoever wrote the file has decided; the node may not even be registered.
@@ -294,6 +302,15 @@ func (p *parts) poolConfig() worker.Config {
 			return admission.Fits(pod, p.registeredNode(), others)
 		},
 	}
+}
+
+// recall is what an earlier kubelet remembered of a pod's resources, nil if that is nothing.
+func (p *parts) recall(uid types.UID) *podstate.Memory {
+	r, ok := p.records.Get(uid)
+	if !ok || len(r.Worker.Granted.Containers) == 0 {
+		return nil
+	}
+	return &r.Worker
 }
 
 // limits are what the runtime is to have in force for a container.

@@ -12,6 +12,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
+	"github.com/proa-sh/proa/pkg/kubelet/record"
 	"github.com/proa-sh/proa/pkg/kubelet/runtime"
 	"github.com/proa-sh/proa/pkg/kubelet/status"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
@@ -32,6 +33,8 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 	switch a.Kind {
 	case worker.Inspect:
 		r.Observed, r.Err = p.runtime.Inspect(ctx, pod.UID, &t.Observed)
+	case worker.Remember:
+		r.Err = p.remember(t)
 	case worker.EnsureCgroup:
 		r.CgroupParent, r.Err = p.resources.EnsurePod(ctx, pod)
 	case worker.MountVolumes:
@@ -67,9 +70,7 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 	case worker.RemoveCgroup:
 		r.Err = p.resources.RemovePod(ctx, pod.UID)
 	case worker.RemoveLogs:
-		if pod.Name != "" {
-			r.Err = p.runtime.RemoveLogs(pod.Namespace, pod.Name, pod.UID)
-		}
+		r.Err = p.forget(pod)
 	case worker.PublishStatus:
 		p.publish(ctx, t, &r)
 	case worker.DeletePod:
@@ -82,6 +83,27 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 		r.Err = fmt.Errorf("unknown action %q", a.Kind)
 	}
 	return r
+}
+
+// remember writes down what the next kubelet has to know of the pod.
+func (p *parts) remember(t worker.Task) error {
+	err := p.records.Change(t.Pod.UID, func(r *record.Record) {
+		r.Namespace, r.Name, r.Worker, r.Ending = t.Pod.Namespace, t.Pod.Name, t.Memory, record.EndingOf(t.Pod)
+	})
+	if err != nil {
+		p.events.record(t.Pod, "", v1.EventTypeWarning, "FailedSync", fmt.Sprintf("Failed to remember the pod, which does not go on before: %v", err))
+	}
+	return err
+}
+
+// forget removes the last of a pod: its logs, and at the very end what is remembered of it.
+func (p *parts) forget(pod *v1.Pod) error {
+	if pod.Name != "" {
+		if err := p.runtime.RemoveLogs(pod.Namespace, pod.Name, pod.UID); err != nil {
+			return err
+		}
+	}
+	return p.records.Forget(pod.UID)
 }
 
 func (p *parts) mountVolumes(ctx context.Context, t worker.Task, r *worker.Result) {
@@ -228,7 +250,8 @@ func (p *parts) preStop(ctx context.Context, t worker.Task) error {
 	if err != nil && ctx.Err() == nil {
 		p.events.record(t.Pod, t.Action.Container, v1.EventTypeWarning, "FailedPreStopHook", "PreStopHook failed")
 	}
-	if ctx.Err() != nil || t.Pod.DeletionTimestamp == nil {
+	// A pod without a node is one of which only the record, or the runtime, knows.
+	if ending := t.Pod.DeletionTimestamp != nil || t.Pod.Spec.NodeName == ""; ctx.Err() != nil || !ending {
 		return ctx.Err()
 	}
 	if err := p.runtime.MarkPreStop(t.Pod.UID, t.Action.Container, t.Action.ID); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/node"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/kubelet/probes"
+	"github.com/proa-sh/proa/pkg/kubelet/record"
 	"github.com/proa-sh/proa/pkg/kubelet/resources"
 	"github.com/proa-sh/proa/pkg/kubelet/runtime"
 	"github.com/proa-sh/proa/pkg/kubelet/server"
@@ -46,6 +47,7 @@ type parts struct {
 	mirrors    *mirrors.Keeper
 	eviction   *eviction.Manager
 	publisher  status.Publisher
+	records    *record.Store
 	objects    objectSource
 	hookAgent  string
 	facts      facts
@@ -60,8 +62,13 @@ func (p *parts) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what the container runtime holds: %w", err)
 	}
-	leftover, err := p.leftover()
-	if err != nil {
+	start := desired.Start{
+		Found: found, Recorded: p.recorded(), Synced: p.k.synced, MirrorChanged: p.mirrors.Wake,
+		Inspect: func(ctx context.Context, uid types.UID) (podstate.Observed, error) {
+			return p.runtime.Inspect(ctx, uid, nil)
+		},
+	}
+	if start.Leftover, err = p.leftover(); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -72,7 +79,7 @@ func (p *parts) run(ctx context.Context) error {
 	g.Go(func() error { return p.node.Run(ctx) })
 	g.Go(func() error { p.runtime.Watch(ctx, p.touched); return nil })
 	g.Go(func() error {
-		p.k.desired.Run(ctx, p.pool, desired.Start{Found: found, Leftover: leftover, Synced: p.k.synced, MirrorChanged: p.mirrors.Wake})
+		p.k.desired.Run(ctx, p.pool, start)
 		return nil
 	})
 	g.Go(func() error { return p.mirrors.Run(ctx) })
@@ -92,6 +99,15 @@ func (p *parts) run(ctx context.Context) error {
 	return err
 }
 
+// recorded are the pods that the node has taken, with as much of them as it takes to end them.
+func (p *parts) recorded() []*v1.Pod {
+	var list []*v1.Pod
+	for _, r := range p.records.All() {
+		list = append(list, r.Pod())
+	}
+	return list
+}
+
 // leftover are pods of which volumes or cgroups were left by an earlier run.
 func (p *parts) leftover() ([]types.UID, error) {
 	fromVolumes, err := p.volumes.Known()
@@ -102,10 +118,10 @@ func (p *parts) leftover() ([]types.UID, error) {
 	return append(fromVolumes, fromCgroups...), err
 }
 
-// touched passes a change in the runtime on. What is left of a pod that has no worker is removed when the kubelet starts.
+// touched passes a change in the runtime on. What comes to life of a pod that nobody runs is looked at by itself.
 func (p *parts) touched(uid types.UID) {
 	if !p.pool.Touch(uid) {
-		klog.V(4).InfoS("The container runtime reports on a pod that is not known", "podUID", uid)
+		p.k.desired.Stray(uid)
 	}
 }
 

@@ -37,10 +37,10 @@ func (s *sink) take() []string {
 	return calls
 }
 
-func (s *sink) Update(pod *v1.Pod, running bool) {
+func (s *sink) Update(pod *v1.Pod, taken bool) {
 	call := "update " + pod.Name
-	if running {
-		call += " running"
+	if taken {
+		call += " taken"
 	}
 	s.add(call)
 }
@@ -49,6 +49,9 @@ func (s *sink) Orphan(pod *v1.Pod) {
 	call := "orphan " + string(pod.UID) + " " + pod.Name
 	for _, c := range pod.Spec.Containers {
 		call += " " + c.Name
+		if c.Lifecycle != nil {
+			call += " with hook"
+		}
 	}
 	s.add(call)
 }
@@ -75,11 +78,19 @@ func TestDesired(t *testing.T) {
 		done := make(chan struct{})
 		found := []podstate.Observed{
 			{UID: "u-kept", Name: "kept"},
-			{UID: "u-gone", Name: "gone", Containers: []podstate.Container{{Name: "a", GracePeriod: 7}, {Name: "a"}, {Name: "b"}}},
+			{UID: "u-gone", Name: "gone", Containers: []podstate.Container{{Name: "a", GracePeriod: 7, PreStop: &v1.LifecycleHandler{}}, {Name: "a"}, {Name: "b"}}},
+			{UID: "u-both", Name: "both", Containers: []podstate.Container{{Name: "a"}}},
+		}
+		recorded := pod("both", "", 0)
+		recorded.Spec.Containers = []v1.Container{{Name: "a", Lifecycle: &v1.Lifecycle{}}}
+		stray := podstate.Observed{}
+		start := Start{
+			Found: found, Leftover: []types.UID{"u-old", "u-left", "u-gone", "u-both"}, Recorded: []*v1.Pod{pod("young", "", 0), recorded},
+			Inspect: func(context.Context, types.UID) (podstate.Observed, error) { return stray, nil },
 		}
 		go func() {
 			defer close(done)
-			d.Run(ctx, s, Start{Found: found, Leftover: []types.UID{"u-old", "u-left", "u-gone"}})
+			d.Run(ctx, s, start)
 		}()
 		expect := func(what string, want ...string) {
 			t.Helper()
@@ -88,7 +99,15 @@ func TestDesired(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", what, diff)
 			}
 		}
-		expect("start", "update kept running", "update old", "update young", "orphan u-gone gone a b", "orphan u-left ")
+		expect("start", "update kept taken", "update young taken", "update old",
+			"orphan u-both both a with hook", "orphan u-gone gone a with hook b", "orphan u-left ")
+		d.Stray("u-late")
+		expect("a report on a pod of which nothing is left")
+		stray = podstate.Observed{UID: "u-late", Name: "late", Namespace: "ns", Sandboxes: []podstate.Sandbox{{ID: "s"}}}
+		d.Stray("u-kept")
+		expect("a report on a pod that is desired")
+		d.Stray("u-late")
+		expect("a sandbox that was made after its pod had ended", "orphan u-late late")
 		pods := client.CoreV1().Pods("ns")
 		if _, err := pods.Create(ctx, pod("new", "me", 0), metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)

@@ -83,7 +83,7 @@ func TestStaticWithoutAPI(t *testing.T) {
 		}
 		d.SetStatic([]*v1.Pod{staticPod("one", "1")})
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"update web-me running"}, s.take()); diff != "" {
+		if diff := cmp.Diff([]string{"update web-me taken"}, s.take()); diff != "" {
 			t.Errorf("static pods (-want +got):\n%s", diff)
 		}
 	})

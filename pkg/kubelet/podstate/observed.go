@@ -3,6 +3,7 @@ package podstate
 import (
 	"time"
 
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
@@ -70,6 +71,10 @@ type Container struct {
 	Mounts []*runtimeapi.Mount
 	// GracePeriod is the seconds that the pod granted when the instance was made; 0 when unknown.
 	GracePeriod int64
+	// PreStop is the instance's preStop hook and Ports those that it may name, as the kubelet that made it told the runtime; nil
+	// without one.
+	PreStop *v1.LifecycleHandler
+	Ports   []v1.ContainerPort
 	// PreStopDone says that the preStop hook has ended, perhaps under an earlier kubelet. Set while the instance lives.
 	PreStopDone bool
 }

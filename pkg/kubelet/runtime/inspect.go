@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
@@ -9,8 +10,10 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
@@ -170,6 +173,7 @@ func (r *Runtime) container(ctx context.Context, uid types.UID, c *runtimeapi.Co
 		}
 	}
 	if out.Phase != podstate.Exited {
+		readHook(ctx, s, &out)
 		out.PreStopDone, err = r.preStopDone(uid, out.Name, out.ID)
 		return out, err
 	}
@@ -177,6 +181,28 @@ func (r *Runtime) container(ctx context.Context, uid types.UID, c *runtimeapi.Co
 		out.Message = words
 	}
 	return out, nil
+}
+
+// readHook takes the preStop hook from what the kubelet that made the instance told the runtime. It is needed only for a pod of
+// which nothing else is known; one that cannot be read counts as none.
+func readHook(ctx context.Context, s *runtimeapi.ContainerStatus, out *podstate.Container) {
+	hook, ports := s.Annotations[annotationPreStop], s.Annotations[annotationPorts]
+	if hook == "" {
+		return
+	}
+	out.PreStop = &v1.LifecycleHandler{}
+	if err := json.Unmarshal([]byte(hook), out.PreStop); err != nil {
+		klog.FromContext(ctx).Error(err, "The preStop hook of a container cannot be read from the container runtime", "containerID", s.Id)
+		out.PreStop = nil
+		return
+	}
+	if ports == "" {
+		return
+	}
+	if err := json.Unmarshal([]byte(ports), &out.Ports); err != nil {
+		klog.FromContext(ctx).Error(err, "The ports of a container cannot be read from the container runtime", "containerID", s.Id)
+		out.Ports = nil
+	}
 }
 
 // attempt prefers the annotation: it carries the restart count also over the loss of a sandbox.

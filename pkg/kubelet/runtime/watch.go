@@ -158,6 +158,8 @@ func (w *watcher) relist(ctx context.Context) (running bool, err error) {
 		parts[uid] = append(parts[uid], c.Id+c.State.String())
 		running = running || c.State == runtimeapi.ContainerState_CONTAINER_RUNNING
 	}
+	// Without the label it is not a pod of a kubelet.
+	delete(parts, "")
 	now := map[types.UID]uint64{}
 	for uid, p := range parts {
 		now[uid] = fingerprint(p)

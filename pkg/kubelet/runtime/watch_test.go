@@ -38,8 +38,9 @@ func (m *mute) ListPodSandbox(context.Context, *runtimeapi.PodSandboxFilter) ([]
 	return []*runtimeapi.PodSandbox{{Id: "s", State: state, Labels: map[string]string{labelUID: "u"}}}, nil
 }
 
+// ListContainers has one that is no pod's.
 func (m *mute) ListContainers(context.Context, *runtimeapi.ContainerFilter) ([]*runtimeapi.Container, error) {
-	return nil, nil
+	return []*runtimeapi.Container{{Id: "of somebody else"}}, nil
 }
 
 func (m *mute) set(ready bool) (lists int) {
@@ -60,7 +61,13 @@ func TestWatchWithoutEvents(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			r.Watch(ctx, func(types.UID) { mu.Lock(); changes++; mu.Unlock() })
+			r.Watch(ctx, func(uid types.UID) {
+				mu.Lock()
+				defer mu.Unlock()
+				if changes++; uid != "u" {
+					t.Errorf("a change of pod %q is told", uid)
+				}
+			})
 		}()
 		expect := func(when string, least, most, wantChanges int, ready bool) {
 			t.Helper()

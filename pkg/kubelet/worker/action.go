@@ -17,6 +17,8 @@ type Kind string
 const (
 	// Inspect reads the pod's state from the runtime.
 	Inspect Kind = "inspect"
+	// Remember writes down what the next kubelet has to know of the pod, before this one acts on it.
+	Remember Kind = "remember"
 	// EnsureCgroup makes the pod's cgroup, or brings its limits up to date.
 	EnsureCgroup Kind = "ensure-cgroup"
 	// MountVolumes makes the pod's volumes ready.
@@ -125,7 +127,7 @@ type Result struct {
 	// Refused is set by PublishStatus with an Err that trying again will hardly mend.
 	Refused bool
 	// Granted are the resources that GrantResources was asked for; nil when Waiting says why they are not granted.
-	Granted map[string]v1.ResourceRequirements
+	Granted *podstate.Allocation
 	// Refresh is when volumes have to be refreshed next; zero for never. Set by MountVolumes and RefreshVolumes.
 	Refresh time.Time
 }
@@ -142,4 +144,6 @@ type Task struct {
 	Image        podstate.Image
 	// Status is what to publish.
 	Status *v1.PodStatus
+	// Memory is what Remember writes.
+	Memory podstate.Memory
 }

@@ -63,9 +63,9 @@ func paceOf(k Kind) pace {
 		return pace{time.Second, 15 * time.Second}
 	case StartContainer:
 		return pace{2 * time.Second, 15 * time.Second}
-	case MountVolumes, RefreshVolumes:
+	case MountVolumes, RefreshVolumes, UnmountVolumes:
 		return pace{500 * time.Millisecond, 60 * time.Second}
-	case StopContainer, StopSandbox, RemoveSandbox, RemoveContainer, UnmountVolumes, RemoveCgroup:
+	case StopContainer, StopSandbox, RemoveSandbox, RemoveContainer, RemoveCgroup:
 		return pace{500 * time.Millisecond, 15 * time.Second}
 	}
 	return pace{200 * time.Millisecond, 10 * time.Second}

@@ -6,6 +6,8 @@
 // its own that is joined, and is woken by changes of the desired pod, runtime events, probe verdicts, finished actions and
 // timers, never by polling.
 //
+// What the node has granted a pod is written down before it is acted on (Remember), and recalled by the next kubelet (Recall).
+//
 // A status is published when it has news; what somebody else has changed in it is put right ten seconds later (TestPoolCorrectsLater).
 //
 // In come desired pods, podstate.Observed, probe verdicts; out go actions, events, probe targets and podstate.View, from

@@ -30,6 +30,8 @@ type Config struct {
 	Admit func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason
 	// Fits decides whether a pod of the node may have the resources of its changed spec: nil, or Deferred or Infeasible.
 	Fits func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason
+	// Recall gives what an earlier kubelet remembered of a pod, nil if nothing is; may be nil itself.
+	Recall func(uid types.UID) *podstate.Memory
 	// Ended tells that nothing of a pod is left; may be nil. The pod may be given to Update again from then on.
 	Ended func(uid types.UID)
 }
@@ -52,9 +54,9 @@ func NewPool(ctx context.Context, cfg Config) *Pool {
 // Wait returns when all workers have ended, after ctx has.
 func (p *Pool) Wait() { p.wg.Wait() }
 
-// Update tells of a desired pod, new or changed. running says that the runtime held something of it when this kubelet
-// started: the node has taken it already.
-func (p *Pool) Update(pod *v1.Pod, running bool) {
+// Update tells of a desired pod, new or changed. taken says that the node has taken it before this kubelet started: there is a
+// record of it, or the runtime holds something of it.
+func (p *Pool) Update(pod *v1.Pod, taken bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w := p.workers[pod.UID]; w != nil {
@@ -65,8 +67,9 @@ func (p *Pool) Update(pod *v1.Pod, running bool) {
 		})
 		return
 	}
-	state := NewState(pod, p.cfg.Settings)
-	if !running && mustAdmit(pod) {
+	state := p.state(pod)
+	state.taken = state.taken || taken
+	if !state.taken && mustAdmit(pod) {
 		if refusal := p.cfg.Admit(pod, p.active(nil)); refusal != nil {
 			p.cfg.Event(pod, "", v1.EventTypeWarning, refusal.Reason, refusal.Message)
 			state.Reject(refusal.Reason, refusal.Message)
@@ -87,15 +90,26 @@ func (p *Pool) Orphan(pod *v1.Pod) {
 	if p.workers[pod.UID] != nil {
 		return
 	}
-	state := NewState(pod, p.cfg.Settings)
+	state := p.state(pod)
 	state.Gone = true
 	p.start(state)
+}
+
+// state is that of a pod which is new to this kubelet.
+func (p *Pool) state(pod *v1.Pod) *State {
+	s := NewState(pod, p.cfg.Settings)
+	if p.cfg.Recall == nil {
+		return s
+	}
+	if m := p.cfg.Recall(pod.UID); m != nil {
+		s.Recall(m)
+	}
+	return s
 }
 
 // start runs a worker; p.mu is held.
 func (p *Pool) start(state *State) {
 	w := newWorker(p, state)
-	state.restoreGrant()
 	w.claim = state.withAllocated(state.Pod)
 	uid := state.Pod.UID
 	p.workers[uid] = w
@@ -201,7 +215,7 @@ func (p *Pool) grant(w *worker, pod *v1.Pod) Result {
 		return Result{Waiting: *refusal}
 	}
 	w.claim = pod
-	return Result{Granted: specResources(pod)}
+	return Result{Granted: new(podstate.AllocationOf(pod))}
 }
 
 // active lists the pods that take resources of the node, but for one; p.mu is held.

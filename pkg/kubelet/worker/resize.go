@@ -1,11 +1,8 @@
 package worker
 
 import (
-	"maps"
-	"slices"
-
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/pods"
@@ -29,10 +26,10 @@ const (
 
 // resizeState follows changes of CPU and memory in the spec (KEP-1287): what the node has granted, and whether it is in force.
 type resizeState struct {
-	// granted are the resources that the node has granted, by container; nil before the first step.
-	granted map[string]v1.ResourceRequirements
-	// before is what was granted when the resize began; the cgroup has to hold both.
-	before map[string]v1.ResourceRequirements
+	// granted are the resources that the node has granted.
+	granted podstate.Allocation
+	// before is what was granted when the resize began, nil while none is under way; the cgroup has to hold both.
+	before *podstate.Allocation
 	// pending is why the node has not granted what the spec says.
 	pending podstate.Reason
 	// asked is the generation of the spec for which the node was asked last, answered that for which it has said what it does.
@@ -65,30 +62,18 @@ func (r *resizeState) cgroupDone() {
 }
 
 // grant takes over what the node has granted.
-func (r *resizeState) grant(granted map[string]v1.ResourceRequirements) {
-	if r.before == nil {
-		r.before = r.granted
-	} else {
-		r.before = larger(r.before, r.granted)
+func (r *resizeState) grant(granted podstate.Allocation) {
+	before := r.granted
+	if r.before != nil {
+		before = r.before.Larger(r.granted)
 	}
+	r.before = &before
 	r.granted, r.pending, r.stage, r.done, r.faults = granted, podstate.Reason{}, raising, map[string]bool{}, nil
-}
-
-// specResources are the resources of the pod's spec by container.
-func specResources(pod *v1.Pod) map[string]v1.ResourceRequirements {
-	m := map[string]v1.ResourceRequirements{}
-	for c := range pods.AllContainers(pod) {
-		m[c.Name] = c.Resources
-	}
-	return m
 }
 
 // allocate asks the node for what the spec says, if that is not what it has granted.
 func (p *step) allocate() {
-	if p.resize.granted == nil {
-		p.restoreGrant()
-	}
-	if sameResources(p.resize.granted, specResources(p.Pod)) {
+	if p.resize.granted.Same(podstate.AllocationOf(p.Pod)) {
 		p.resize.pending, p.resize.answered = podstate.Reason{}, p.Pod.Generation
 		return
 	}
@@ -100,89 +85,60 @@ func (p *step) allocate() {
 // observedGeneration is that of the spec which the status is about. A change of resources is seen only when the node has
 // answered: who waits for the generation must then find the resize under way, pending or done.
 func (s *State) observedGeneration() int64 {
-	if s.Ending == nil && s.resize.granted != nil && s.resize.answered < s.Pod.Generation {
+	if s.Ending == nil && s.resize.answered < s.Pod.Generation {
 		return s.Pod.Status.ObservedGeneration
 	}
 	return s.Pod.Generation
 }
 
-// restoreGrant starts from the spec, or from what the API shows of a resize that was under way before this kubelet.
-func (s *State) restoreGrant() {
-	s.resize.granted = specResources(s.Pod)
+// Recall starts from what an earlier kubelet remembered of the pod; nil is from what the API shows of it, and from the spec if
+// that is nothing: a pod that is new, or of which the memory is lost.
+func (s *State) Recall(m *podstate.Memory) {
+	if m != nil {
+		s.recorded, s.taken = m, true
+		s.resize.granted = m.Granted
+		if m.Before != nil {
+			s.resize.resume(*m.Before)
+		}
+		return
+	}
+	s.resize.granted = podstate.AllocationOf(s.Pod)
 	pending, progress := false, false
 	for _, c := range s.Pod.Status.Conditions {
 		pending = pending || c.Type == v1.PodResizePending && c.Status == v1.ConditionTrue
 		progress = progress || c.Type == v1.PodResizeInProgress && c.Status == v1.ConditionTrue
 	}
-	for cs := range allStatuses(s.Pod) {
-		if granted, ok := s.resize.granted[cs.Name]; ok && pending && cs.AllocatedResources != nil {
-			old := *granted.DeepCopy()
-			old.Requests = cs.AllocatedResources.DeepCopy()
-			if cs.Resources != nil {
-				old.Limits = cs.Resources.Limits.DeepCopy()
-			}
-			s.resize.granted[cs.Name] = old
-		}
+	if pending || !progress {
+		s.resize.granted = podstate.AllocationShown(s.Pod)
 	}
 	if progress {
-		s.resize.stage, s.resize.before, s.resize.done = raising, s.resize.granted, map[string]bool{}
+		s.resize.resume(s.resize.granted)
 	}
 }
 
-// resizable are the resources that can change.
-func resizable() []v1.ResourceName { return []v1.ResourceName{v1.ResourceCPU, v1.ResourceMemory} }
-
-func sameResources(a, b map[string]v1.ResourceRequirements) bool {
-	for name, x := range a {
-		y, ok := b[name]
-		if !ok {
-			continue
-		}
-		for _, r := range resizable() {
-			if x.Requests.Name(r, resource.DecimalSI).Cmp(*y.Requests.Name(r, resource.DecimalSI)) != 0 ||
-				x.Limits.Name(r, resource.DecimalSI).Cmp(*y.Limits.Name(r, resource.DecimalSI)) != 0 {
-				return false
-			}
-		}
-	}
-	return true
+// resume goes on with a resize that was under way.
+func (r *resizeState) resume(before podstate.Allocation) {
+	r.stage, r.before, r.done = raising, &before, map[string]bool{}
 }
 
-// larger takes the larger of each value. A limit that one of them does not have is none.
-func larger(a, b map[string]v1.ResourceRequirements) map[string]v1.ResourceRequirements {
-	out := map[string]v1.ResourceRequirements{}
-	for name, x := range a {
-		y, ok := b[name]
-		if !ok {
-			out[name] = x
-			continue
-		}
-		out[name] = v1.ResourceRequirements{
-			Requests: largerList(x.Requests, y.Requests, true), Limits: largerList(x.Limits, y.Limits, false), Claims: x.Claims,
-		}
-	}
-	return out
+// memory is what the next kubelet has to know.
+func (s *State) memory() podstate.Memory {
+	return podstate.Memory{Granted: s.resize.granted, Before: s.resize.before}
 }
 
-func largerList(a, b v1.ResourceList, missingIsZero bool) v1.ResourceList {
-	out := v1.ResourceList{}
-	names := slices.Collect(maps.Keys(a))
-	for name := range b {
-		if _, ok := a[name]; !ok {
-			names = append(names, name)
+// remember writes down what the pod was granted and says whether it may be acted on: not before it is written, but for a pod
+// that runs already when this kubelet finds it.
+func (p *step) remember() bool {
+	now := p.memory()
+	if p.recorded == nil || !equality.Semantic.DeepEqual(*p.recorded, now) {
+		if p.due(Action{Kind: Remember}) {
+			p.remembering = now
 		}
 	}
-	for _, name := range names {
-		x, inA := a[name]
-		y, inB := b[name]
-		switch {
-		case inA && inB && x.Cmp(y) < 0, inB && !inA && missingIsZero:
-			out[name] = y
-		case inA && inB, inA && missingIsZero:
-			out[name] = x
-		}
+	if p.recorded == nil {
+		return p.taken
 	}
-	return out
+	return p.recorded.Granted.Same(now.Granted)
 }
 
 // resizeContainers brings granted resources into force.
@@ -245,9 +201,9 @@ func (p *step) needsRestartToResize(c *v1.Container, live *podstate.Container) b
 	return false
 }
 
-// allocated are the granted resources of a container, nil when nothing was granted yet.
+// allocated are the granted resources of a container, nil for one that the grant does not know.
 func (s *State) allocated(name string) *v1.ResourceRequirements {
-	if g, ok := s.resize.granted[name]; ok {
+	if g, ok := s.resize.granted.Containers[name]; ok {
 		return &g
 	}
 	return nil
@@ -263,31 +219,14 @@ func (s *State) withGrant(c *v1.Container) *v1.Container {
 }
 
 // withAllocated is the pod with the resources that the node has granted.
-func (s *State) withAllocated(pod *v1.Pod) *v1.Pod { return withResources(pod, s.resize.granted) }
+func (s *State) withAllocated(pod *v1.Pod) *v1.Pod { return s.resize.granted.On(pod) }
 
 // withCgroup is the pod with the resources that its cgroup needs now.
 func (s *State) withCgroup(pod *v1.Pod) *v1.Pod {
 	if s.resize.stage == raising || s.resize.stage == changing {
-		return withResources(pod, larger(s.resize.granted, s.resize.before))
+		return s.resize.granted.Larger(*s.resize.before).On(pod)
 	}
 	return s.withAllocated(pod)
-}
-
-func withResources(pod *v1.Pod, resources map[string]v1.ResourceRequirements) *v1.Pod {
-	if resources == nil || sameResources(resources, specResources(pod)) {
-		return pod
-	}
-	out := *pod
-	out.Spec.InitContainers = slices.Clone(pod.Spec.InitContainers)
-	out.Spec.Containers = slices.Clone(pod.Spec.Containers)
-	for _, list := range [][]v1.Container{out.Spec.InitContainers, out.Spec.Containers} {
-		for i := range list {
-			if r, ok := resources[list[i].Name]; ok {
-				list[i].Resources = r
-			}
-		}
-	}
-	return &out
 }
 
 func (s *State) resizeView() podstate.ResizeView {

@@ -77,6 +77,9 @@ type scenario struct {
 	model   podstate.Observed
 	count   int
 	running []Action
+	// disk is what was written down; slowDisk makes writing an action like others.
+	disk     *podstate.Memory
+	slowDisk bool
 	// started is the container that runs already while it is being started.
 	started string
 	out     strings.Builder
@@ -124,6 +127,20 @@ func (s *scenario) do(words []string, body string) string {
 		s.state.Touch()
 	case "end":
 		s.state.End(podstate.Ending{Phase: v1.PodFailed, Reason: words[1]}, s.now)
+	case "slow-disk":
+		s.slowDisk = true
+		return ""
+	case "restart":
+		// The kubelet is killed, whatever is under way, and another one starts; the pod may have changed meanwhile.
+		s.running = nil
+		s.state = NewState(s.changed(body), s.settings())
+		if s.disk != nil {
+			s.state.Recall(s.disk)
+		}
+		s.state.taken = s.state.taken || len(s.model.Sandboxes) > 0
+	case "lose-record":
+		s.disk = nil
+		return ""
 	case "view":
 		return s.view()
 	default:
@@ -152,10 +169,15 @@ func (s *scenario) begin(text string) {
 			})
 		}
 	}
-	s.state = NewState(pod, Settings{
+	s.state = NewState(pod, s.settings())
+	s.state.taken = len(s.model.Sandboxes) > 0
+}
+
+func (s *scenario) settings() Settings {
+	return Settings{
 		CrashMax: CrashMax, HostIPs: []string{"192.0.2.1"}, RuntimeName: "test",
 		Hash: func(c *v1.Container) string { return c.Image }, Resources: limitsOf,
-	})
+	}
 }
 
 // limitsOf stands for the resources stage.
@@ -178,6 +200,15 @@ func (s *scenario) step() {
 			case Inspect:
 				looked = true
 				s.state.Apply(Result{Action: a, Observed: s.copyModel()}, s.now)
+			case Remember:
+				fmt.Fprintln(&s.out, a)
+				if s.slowDisk {
+					s.running = append(s.running, a)
+					continue
+				}
+				looked = true
+				s.simulate(a, nil)
+				s.state.Apply(Result{Action: a}, s.now)
 			case Event:
 				fmt.Fprintln(&s.out, a)
 			default:
@@ -255,6 +286,9 @@ func (s *scenario) finish(prefix string, err error, waiting podstate.Reason) {
 // simulate is what the runtime does.
 func (s *scenario) simulate(a Action, r *Result) {
 	switch a.Kind {
+	case Remember:
+		written := s.state.remembering
+		s.disk = &written
 	case CreateSandbox:
 		s.count++
 		id := "s" + strconv.Itoa(s.count)
@@ -271,7 +305,7 @@ func (s *scenario) simulate(a Action, r *Result) {
 			StartedAt: s.now, Resources: inForce(limitsOf(nil, s.state.withGrant(pods.Container(s.state.Pod, a.Container)))), Hash: pods.Container(s.state.Pod, a.Container).Image,
 		}}, s.model.Containers...)
 	case GrantResources:
-		r.Granted = specResources(s.state.Pod)
+		r.Granted = new(podstate.AllocationOf(s.state.Pod))
 	case ResizeContainer:
 		s.model.Instance(a.ID).Resources = inForce(limitsOf(nil, s.state.withGrant(pods.Container(s.state.Pod, a.Container))))
 	case StopContainer:
@@ -328,13 +362,19 @@ func (s *scenario) exit(name, code string) {
 }
 
 // patch merges YAML into the pod.
-func (s *scenario) patch(text string) {
+func (s *scenario) patch(text string) { s.state.SetPod(s.changed(text)) }
+
+// changed is the pod with YAML merged into it.
+func (s *scenario) changed(text string) *v1.Pod {
 	pod := s.state.Pod.DeepCopy()
+	if text == "" {
+		return pod
+	}
 	if err := yaml.Unmarshal([]byte(text), pod); err != nil {
 		s.t.Fatal(err)
 	}
 	pod.Generation++
-	s.state.SetPod(pod)
+	return pod
 }
 
 func (s *scenario) remove(words []string) {

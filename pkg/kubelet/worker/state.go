@@ -39,6 +39,12 @@ type State struct {
 	// dirty: something happened since Observed was read.
 	dirty bool
 
+	// taken: an earlier kubelet ran the pod, so that it does not have to be written down before it is acted on.
+	taken bool
+	// recorded is what was written down last for the next kubelet, nil before; remembering is what is being written.
+	recorded    *podstate.Memory
+	remembering podstate.Memory
+
 	// Facts that actions have established.
 	cgroup       bool
 	cgroupParent string
@@ -106,9 +112,9 @@ type kill struct {
 	stopBy  time.Time
 }
 
-// NewState starts from the desired pod.
+// NewState starts from the desired pod; Recall says what is known of it from before.
 func NewState(pod *v1.Pod, settings Settings) *State {
-	return &State{
+	s := &State{
 		settings:         settings,
 		Pod:              pod,
 		deletedBefore:    pod.DeletionTimestamp != nil,
@@ -118,6 +124,8 @@ func NewState(pod *v1.Pod, settings Settings) *State {
 		busy:             map[string]Action{},
 		retries:          map[string]retry{},
 	}
+	s.Recall(nil)
+	return s
 }
 
 // Reject ends a pod that the node does not take.
@@ -257,6 +265,9 @@ func (s *State) applyFacts(r Result, now time.Time) {
 	switch r.Action.Kind {
 	case Inspect:
 		s.setObserved(r.Observed)
+	case Remember:
+		written := s.remembering
+		s.recorded = &written
 	case EnsureCgroup:
 		s.cgroup, s.cgroupParent = true, r.CgroupParent
 		s.resize.cgroupDone()
@@ -343,7 +354,7 @@ func allStatuses(pod *v1.Pod) func(yield func(*v1.ContainerStatus) bool) {
 func (s *State) applyGrant(r Result, now time.Time) {
 	s.resize.answered = s.resize.asked
 	if r.Granted != nil {
-		s.resize.grant(r.Granted)
+		s.resize.grant(*r.Granted)
 		return
 	}
 	s.resize.pending = r.Waiting

@@ -83,7 +83,7 @@ func (p *step) event(container string, warning bool, reason, message string) {
 // decideEnding looks for reasons to end the pod for good.
 func (p *step) decideEnding() {
 	if p.Ending != nil {
-		// A deletion may come to a pod that ends already; it may shorten the grace period, see graceOf.
+		// A deletion may come to a pod that ends already; it may shorten the grace period, see endGrace.
 		return
 	}
 	switch {
@@ -140,6 +140,10 @@ func (p *step) pastDeadline() bool {
 // sync brings a pod that is meant to run nearer to running.
 func (p *step) sync() {
 	p.allocate()
+	if !p.remember() {
+		p.prefetch()
+		return
+	}
 	if !p.cgroup {
 		p.due(Action{Kind: EnsureCgroup})
 	}
@@ -155,7 +159,7 @@ func (p *step) sync() {
 		p.prefetch()
 		return
 	}
-	p.startEphemeral(sandbox)
+	p.startEphemeral()
 	if !p.initialized(sandbox) && !p.startInit(sandbox) {
 		return
 	}
@@ -311,7 +315,7 @@ func (p *step) startOrdinary(sandbox *podstate.Sandbox) {
 }
 
 // startEphemeral starts each ephemeral container once.
-func (p *step) startEphemeral(sandbox *podstate.Sandbox) {
+func (p *step) startEphemeral() {
 	for i := range p.Pod.Spec.EphemeralContainers {
 		c := v1.Container(p.Pod.Spec.EphemeralContainers[i].EphemeralContainerCommon)
 		if here := p.Observed.Latest(c.Name); here != nil {
@@ -322,7 +326,6 @@ func (p *step) startEphemeral(sandbox *podstate.Sandbox) {
 		}
 		p.start(&c)
 	}
-	_ = sandbox
 }
 
 // start brings a container nearer to running: back-off, image, start. It says whether the containers after it have to wait.

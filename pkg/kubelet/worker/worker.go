@@ -245,6 +245,9 @@ func (w *worker) task(a Action, status *v1.PodStatus) Task {
 		t.Status = status
 		return t
 	}
+	if a.Kind == Remember {
+		t.Memory = s.remembering
+	}
 	if a.Kind == StartContainer {
 		t.Image = s.memo(a.Container).image
 	}
