@@ -144,7 +144,7 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 	}
 	p.eviction = eviction.New(relief)
 	p.volumes, err = volumes.New(volumes.Config{
-		RootDir: k.cfg.Root, Objects: k.objects, Tokens: tokens{k.cfg.Client}, Node: p.node,
+		RootDir: k.cfg.Root, Objects: k.objects, Tokens: tokens{k.cfg.Client}, Node: p.node, Records: p.records,
 	})
 	if err != nil {
 		return nil, err

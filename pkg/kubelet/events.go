@@ -4,6 +4,7 @@ import (
 	"context"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -32,6 +33,12 @@ func newEvents(ctx context.Context, client kubernetes.Interface, nodeName string
 
 // stop sends what is queued and ends.
 func (e *events) stop() { e.broadcaster.Shutdown() }
+
+// onNode records a warning on the node: about a pod that has no object any more.
+func (e *events) onNode(name, reason, message string) {
+	// The UID of a node in events is its name, as kubelets have always written it.
+	e.recorder.Event(&v1.ObjectReference{Kind: "Node", Name: name, UID: types.UID(name)}, v1.EventTypeWarning, reason, message)
+}
 
 // record records an event on the pod, or on its container if one is named. What is left of a pod that nobody desires has no
 // object to record on.

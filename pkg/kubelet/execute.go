@@ -15,6 +15,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/record"
 	"github.com/proa-sh/proa/pkg/kubelet/runtime"
 	"github.com/proa-sh/proa/pkg/kubelet/status"
+	"github.com/proa-sh/proa/pkg/kubelet/volumes"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
 	"github.com/proa-sh/proa/pkg/pods"
 )
@@ -65,8 +66,7 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 	case worker.RemoveSandbox:
 		r.Err = p.runtime.RemoveSandbox(ctx, a.ID)
 	case worker.UnmountVolumes:
-		r.Err = p.volumes.Teardown(ctx, pod.UID)
-		p.objects.Forget(pod)
+		r.Err = p.unmount(ctx, pod)
 	case worker.RemoveCgroup:
 		r.Err = p.resources.RemovePod(ctx, pod.UID)
 	case worker.RemoveLogs:
@@ -92,6 +92,22 @@ func (p *parts) remember(t worker.Task) error {
 	})
 	if err != nil {
 		p.events.record(t.Pod, "", v1.EventTypeWarning, "FailedSync", fmt.Sprintf("Failed to remember the pod, which does not go on before: %v", err))
+	}
+	return err
+}
+
+// unmount takes the pod's volumes away. What others have mounted in them is theirs to take away: the pod waits for that.
+func (p *parts) unmount(ctx context.Context, pod *v1.Pod) error {
+	p.objects.Forget(pod)
+	err := p.volumes.Teardown(ctx, pod.UID)
+	var foreign *volumes.ForeignMounts
+	if errors.As(err, &foreign) {
+		klog.FromContext(ctx).Error(err, "The pod's directory is kept", "pod", klog.KObj(pod), "podUID", pod.UID)
+		if message := fmt.Sprintf("error killing pod: %v", err); pod.Spec.NodeName == "" {
+			p.events.onNode(p.k.cfg.NodeName, "FailedKillPod", message)
+		} else {
+			p.events.record(pod, "", v1.EventTypeWarning, "FailedKillPod", message)
+		}
 	}
 	return err
 }

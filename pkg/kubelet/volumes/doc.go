@@ -13,10 +13,12 @@
 //
 // The package never decides when a volume is needed: the pod worker calls Setup, Refresh and Teardown, one call at a
 // time for one pod. It never follows a symbolic link that a container could have planted: subPaths are resolved by
-// openat2 beneath the volume, and a pod's directory is deleted only when no mount is left in it.
+// openat2 beneath the volume. What is going to be mounted is written down (package record) before it is; Teardown unmounts what
+// was written down and nothing else, and deletes a pod's directory only when no mount is left in it.
 //
 // Volumes backed by claims and CSI drivers are not made here yet; Setup says so in its error. Image volumes are only
 // named: the runtime mounts them.
 //
-// Manager's life is shown by TestSetupAndTeardown, atomic updates by TestWritePayloadIsAtomic, tokens by TestTokens.
+// Manager's life is shown by TestSetupAndTeardown, kubelets that are killed by TestSetupIsRemembered, mounts of others by
+// TestTeardownOfOthersMounts, atomic updates by TestWritePayloadIsAtomic, tokens by TestTokens.
 package volumes

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
+	"github.com/proa-sh/proa/pkg/kubelet/record"
 )
 
 // Objects reads the API objects that volumes are made of. A missing object is an error for which
@@ -40,6 +41,8 @@ type Config struct {
 	Objects Objects
 	Tokens  TokenSource
 	Node    NodeSource
+	// Records remember what is set up.
+	Records *record.Store
 	// Mounter mounts and unmounts; nil means system calls in the mount namespace of this process. The Interface of
 	// k8s.io/mount-utils fits.
 	Mounter Mounter
@@ -54,6 +57,7 @@ type Manager struct {
 	kinds   []kind
 	tokens  *tokens
 	mounter Mounter
+	records *record.Store
 }
 
 // New makes a Manager and the directory that holds the pods' directories.
@@ -64,8 +68,8 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.Mounter == nil {
 		cfg.Mounter = SystemMounter{}
 	}
-	if cfg.Objects == nil || cfg.Tokens == nil || cfg.Node == nil {
-		return nil, errors.New("volumes need Objects, Tokens and Node")
+	if cfg.Objects == nil || cfg.Tokens == nil || cfg.Node == nil || cfg.Records == nil {
+		return nil, errors.New("volumes need Objects, Tokens, Node and Records")
 	}
 	root, err := filepath.Abs(cfg.RootDir)
 	if err != nil {
@@ -74,7 +78,7 @@ func New(cfg Config) (*Manager, error) {
 	if err := os.MkdirAll(filepath.Join(root, "pods"), 0o750); err != nil {
 		return nil, fmt.Errorf("make directory for pods: %w", err)
 	}
-	m := &Manager{root: root, tokens: newTokens(cfg.Tokens), mounter: cfg.Mounter}
+	m := &Manager{root: root, tokens: newTokens(cfg.Tokens), mounter: cfg.Mounter, records: cfg.Records}
 	m.kinds = kinds(cfg, m.tokens)
 	return m, nil
 }
@@ -89,6 +93,9 @@ func (m *Manager) Setup(ctx context.Context, pod *v1.Pod) (Paths, error) {
 	if err := checkUID(pod.UID); err != nil {
 		return nil, err
 	}
+	if err := m.prepare(pod); err != nil {
+		return nil, err
+	}
 	paths := make(Paths, len(pod.Spec.Volumes))
 	var errs []error
 	for i := range pod.Spec.Volumes {
@@ -99,6 +106,9 @@ func (m *Manager) Setup(ctx context.Context, pod *v1.Pod) (Paths, error) {
 			continue
 		}
 		paths[volume.Name] = path
+	}
+	if err := m.ready(pod.UID, paths); err != nil {
+		errs = append(errs, err)
 	}
 	return paths, errors.Join(errs...)
 }
@@ -140,7 +150,7 @@ func (m *Manager) NextRefresh(uid types.UID) (time.Time, bool) { return m.tokens
 func (m *Manager) request(pod *v1.Pod, volume *v1.Volume, k kind) *request {
 	dir := ""
 	if plugin := k.plugin(); plugin != "" {
-		dir = filepath.Join(m.PodDir(pod.UID), "volumes", plugin, volume.Name)
+		dir = filepath.Join(m.PodDir(pod.UID), volumesDir, plugin, volume.Name)
 	}
 	return &request{pod: pod, volume: volume, dir: dir}
 }

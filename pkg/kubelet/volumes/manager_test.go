@@ -17,6 +17,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/proa-sh/proa/pkg/kubelet/record"
 )
 
 // world answers what volumes ask of the API server.
@@ -59,12 +62,23 @@ func (w *world) Node(context.Context) (*v1.Node, error) {
 	}}}, nil
 }
 
-func newManager(t *testing.T, w *world) *Manager {
+// managerOn is a manager as a kubelet has it that starts on the directory.
+func managerOn(t *testing.T, w *world, root string) *Manager {
 	t.Helper()
-	m, err := New(Config{RootDir: t.TempDir(), Objects: w, Tokens: w, Node: w})
+	records, err := record.Open(klog.Background(), filepath.Join(root, "records"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	m, err := New(Config{RootDir: root, Objects: w, Tokens: w, Node: w, Records: records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func newManager(t *testing.T, w *world) *Manager {
+	t.Helper()
+	m := managerOn(t, w, t.TempDir())
 	t.Cleanup(func() {
 		uids, err := m.Known()
 		if err != nil {

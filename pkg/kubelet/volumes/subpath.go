@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -41,12 +40,15 @@ func (m *Manager) SubPath(r SubPathRequest) (string, error) {
 		return "", fmt.Errorf("open subPath %q of volume %q: %w", r.SubPath, r.Volume, err)
 	}
 	defer found.Close()
-	target := filepath.Join(m.PodDir(r.PodUID), "volume-subpaths", r.Volume, r.Container, strconv.Itoa(r.Index))
+	target := filepath.Join(m.PodDir(r.PodUID), subPathTarget(r.Volume, r.Container, r.Index))
 	if pinned, err := m.pinned(target, found); err != nil || pinned {
 		return target, err
 	}
 	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("remove mount point of earlier subPath %q: %w", r.SubPath, err)
+	}
+	if err := m.expectSubPath(r); err != nil {
+		return "", err
 	}
 	if err := makeMountTarget(target, found); err != nil {
 		return "", fmt.Errorf("make mount point for subPath %q: %w", r.SubPath, err)
