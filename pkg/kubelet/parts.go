@@ -68,7 +68,7 @@ func (p *parts) run(ctx context.Context) error {
 			return p.runtime.Inspect(ctx, uid, nil)
 		},
 	}
-	if start.Leftover, err = p.leftover(); err != nil {
+	if start.Leftover, err = p.leftover(ctx, found); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -108,14 +108,37 @@ func (p *parts) recorded() []*v1.Pod {
 	return list
 }
 
-// leftover are pods of which volumes or cgroups were left by an earlier run.
-func (p *parts) leftover() ([]types.UID, error) {
+// leftover are pods of which volumes or cgroups were left by an earlier run. One that neither the runtime knows nor a record
+// tells of, and of which something runs, is somebody else's.
+func (p *parts) leftover(ctx context.Context, found []podstate.Observed) ([]types.UID, error) {
 	fromVolumes, err := p.volumes.Known()
 	if err != nil {
 		return nil, err
 	}
 	fromCgroups, err := p.resources.Pods()
-	return append(fromVolumes, fromCgroups...), err
+	if err != nil {
+		return nil, err
+	}
+	ours := map[types.UID]bool{}
+	for _, o := range found {
+		ours[o.UID] = true
+	}
+	var list []types.UID
+	for _, uid := range append(fromVolumes, fromCgroups...) {
+		if _, recorded := p.records.Get(uid); !recorded && !ours[uid] {
+			busy, err := p.resources.Busy(uid)
+			if err != nil {
+				return nil, err
+			}
+			if busy {
+				klog.FromContext(ctx).Info("A pod's cgroup has processes that this kubelet knows nothing of; the pod is left alone. End them if no other kubelet runs here",
+					"podUID", uid)
+				continue
+			}
+		}
+		list = append(list, uid)
+	}
+	return list, nil
 }
 
 // touched passes a change in the runtime on. What comes to life of a pod that nobody runs is looked at by itself.

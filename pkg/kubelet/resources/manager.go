@@ -197,6 +197,17 @@ func (m *Manager) Pods() ([]types.UID, error) {
 	return uids, nil
 }
 
+// Busy says whether anything runs in the pod's cgroup, in whichever tier it is.
+func (m *Manager) Busy(uid types.UID) (bool, error) {
+	for _, class := range []v1.PodQOSClass{v1.PodQOSGuaranteed, v1.PodQOSBurstable, v1.PodQOSBestEffort} {
+		busy, err := m.tree.busy(path.Join(m.tier(class), podPrefix+string(uid)))
+		if err != nil || busy {
+			return busy, err
+		}
+	}
+	return false, nil
+}
+
 // ContainerResources are the limits of one container in a CRI request.
 func (m *Manager) ContainerResources(pod *v1.Pod, container *v1.Container) *runtimeapi.LinuxContainerResources {
 	return ContainerResources(pod, container, m.cfg.Policy, m.memory, m.swap)

@@ -269,6 +269,33 @@ func removeDir(dir string) error {
 	return nil
 }
 
+// busy says whether a process is in a cgroup or below it, in whichever hierarchy.
+func (t tree) busy(path string) (bool, error) {
+	for _, mount := range t.everywhere() {
+		busy := false
+		err := filepath.WalkDir(filepath.Join(mount, path), func(dir string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !entry.IsDir() {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			text, err := readFile(filepath.Join(dir, "cgroup.procs"))
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if busy = busy || text != ""; busy {
+				return fs.SkipAll
+			}
+			return err
+		})
+		if err != nil || busy {
+			return busy, err
+		}
+	}
+	return false, nil
+}
+
 func killAll(dir string) error {
 	text, err := readFile(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {

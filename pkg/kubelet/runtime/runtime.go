@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -356,10 +357,34 @@ func (r *Runtime) RemoveSandbox(ctx context.Context, id string) error {
 	return r.remove(ctx, r.cfg.CRI.RemovePodSandbox, id)
 }
 
-// RemoveLogs removes the log directory of a pod of which nothing is left.
+// RemoveLogs removes the log directory of a pod of which nothing is left, and the links to its logs that a crash has left.
 func (r *Runtime) RemoveLogs(namespace, name string, uid types.UID) error {
-	if err := os.RemoveAll(r.cfg.Paths.LogDir(namespace, name, uid)); err != nil {
+	dir := r.cfg.Paths.LogDir(namespace, name, uid)
+	if err := r.removeLinks(namespace, name, dir); err != nil {
+		return fmt.Errorf("remove links to pod logs: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove pod log directory: %w", err)
+	}
+	return nil
+}
+
+func (r *Runtime) removeLinks(namespace, name, dir string) error {
+	if r.cfg.Paths.ContainerLogs == "" {
+		return nil
+	}
+	links, err := filepath.Glob(filepath.Join(r.cfg.Paths.ContainerLogs, name+"_"+namespace+"_*.log"))
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		if err != nil || !strings.HasPrefix(target, dir+"/") {
+			continue // not a link, or that of another pod of the same name
+		}
+		if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,0 +1,207 @@
+package kubelet_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/proa-sh/proa/pkg/kubelet/runtime/containerdtest"
+)
+
+// TestContainerdRecord ends and starts kubelets on a real containerd.
+func TestContainerdRecord(t *testing.T) {
+	r := newRig(t)
+	t.Run("mounts inside of volumes", func(t *testing.T) { testNested(r.with(t)) })
+	t.Run("resized while no kubelet runs", func(t *testing.T) { testResizedWhileDown(r.with(t)) })
+	t.Run("somebody else's mount in a volume", func(t *testing.T) { testForeignMount(r.with(t)) })
+	t.Run("an orphan's hook", func(t *testing.T) { testOrphanHook(r.with(t)) })
+}
+
+// eventually waits until the state is as wanted.
+func (r *rig) eventually(what string, is func() bool) {
+	r.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !is(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.Fatalf("waited 30 s in vain until %s", what)
+		}
+	}
+}
+
+func (r *rig) records() []string {
+	r.Helper()
+	files, err := filepath.Glob(filepath.Join(r.containerd.Dir, "kubelet", "records", "*"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return files
+}
+
+func testNested(r *rig) {
+	cm := &v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "nested", Namespace: "test"}, Data: map[string]string{"file": "content,", "part": "part,"}}
+	if _, err := r.client.CoreV1().ConfigMaps("test").Create(context.Background(), cm, metav1.CreateOptions{}); err != nil {
+		r.Fatal(err)
+	}
+	mounts := []v1.VolumeMount{
+		{Name: "cm", MountPath: "/etc/app"}, {Name: "cache", MountPath: "/etc/app/cache/deep"},
+		{Name: "cm", MountPath: "/etc/app/extra.conf", SubPath: "part"},
+	}
+	write, read := run("write", "/etc/app/cache/deep/x", "written"), run("cat", "/etc/app/file", "/etc/app/extra.conf", "/etc/app/cache/deep/x")
+	write.Name, write.VolumeMounts, read.VolumeMounts = "write", mounts, mounts
+	r.create("nested", v1.PodSpec{
+		RestartPolicy: v1.RestartPolicyNever, InitContainers: []v1.Container{write}, Containers: []v1.Container{read},
+		Volumes: []v1.Volume{
+			{Name: "cm", VolumeSource: v1.VolumeSource{ConfigMap: &v1.ConfigMapVolumeSource{
+				LocalObjectReference: v1.LocalObjectReference{Name: "nested"}, DefaultMode: new(int32(0o644))}}},
+			{Name: "cache", VolumeSource: v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{}}},
+		},
+	})
+	r.wait("nested", "succeeded", succeeded)
+	if got := r.log("nested", "c"); got != "content,part,written" && strings.TrimSpace(got) != "content,part,written" {
+		r.Errorf("the container read %q", got)
+	}
+	r.remove("nested")
+	r.wait("nested", "gone", gone)
+	r.eventually("nothing is remembered", func() bool { return len(r.records()) == 0 })
+}
+
+// testResizedWhileDown: a resize that comes while no kubelet runs is brought into force, with the record and without.
+func testResizedWhileDown(r *rig) {
+	limit := func(memory string) v1.ResourceRequirements {
+		list := v1.ResourceList{v1.ResourceCPU: resource.MustParse("100m"), v1.ResourceMemory: resource.MustParse(memory)}
+		return v1.ResourceRequirements{Requests: list, Limits: list}
+	}
+	c := run("pause")
+	c.Resources = limit("64Mi")
+	r.create("down", v1.PodSpec{Containers: []v1.Container{c}})
+	pod := r.wait("down", "ready", ready)
+	id := pod.Status.ContainerStatuses[0].ContainerID
+	for _, tc := range []struct {
+		memory string
+		lose   func(path string) error
+	}{
+		{"80Mi", func(string) error { return nil }},
+		{"96Mi", func(path string) error { return os.WriteFile(path, []byte(`{"version":`), 0o600) }},
+	} {
+		(*r.stop)()
+		for _, path := range r.records() {
+			if strings.HasSuffix(path, "down-uid.json") {
+				if err := tc.lose(path); err != nil {
+					r.Fatal(err)
+				}
+			}
+		}
+		pod = pod.DeepCopy()
+		pod.Spec.Containers[0].Resources = limit(tc.memory)
+		pod.Generation++
+		if _, err := r.client.CoreV1().Pods("test").Update(context.Background(), pod, metav1.UpdateOptions{}); err != nil {
+			r.Fatal(err)
+		}
+		r.start()
+		pod = r.wait("down", "resized to "+tc.memory, func(p *v1.Pod) bool {
+			s := p.Status.ContainerStatuses[0]
+			return p.Status.ObservedGeneration == p.Generation && s.Resources != nil && s.Resources.Limits.Memory().Cmp(resource.MustParse(tc.memory)) == 0 &&
+				s.AllocatedResources.Memory().Cmp(resource.MustParse(tc.memory)) == 0
+		})
+		if s := pod.Status.ContainerStatuses[0]; s.ContainerID != id || s.RestartCount != 0 {
+			r.Errorf("the container was restarted: %+v", s)
+		}
+	}
+	r.remove("down")
+	r.wait("down", "gone", gone)
+}
+
+// hasEvent says whether an event on the pod tells such a thing.
+func (r *rig) hasEvent(pod, reason, text string) bool {
+	r.Helper()
+	events, err := r.client.CoreV1().Events("test").List(context.Background(), metav1.ListOptions{})
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, e := range events.Items {
+		if e.InvolvedObject.Name == pod && e.Reason == reason && strings.Contains(e.Message, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// testForeignMount: what somebody else has mounted in a pod's volume stays, and the pod waits for it.
+func testForeignMount(r *rig) {
+	r.create("foreign", v1.PodSpec{
+		Containers: []v1.Container{run("pause")},
+		Volumes:    []v1.Volume{{Name: "v", VolumeSource: v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{}}}},
+	})
+	r.wait("foreign", "ready", ready)
+	dir := filepath.Join(r.containerd.Dir, "kubelet/pods/foreign-uid/volumes/kubernetes.io~empty-dir/v/sub")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		r.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+		r.Fatal(err)
+	}
+	unmount := sync.OnceValue(func() error { return unix.Unmount(dir, 0) })
+	defer func() {
+		if err := unmount(); err != nil {
+			r.Error(err)
+		}
+	}()
+	if err := os.WriteFile(filepath.Join(dir, "precious"), nil, 0o600); err != nil {
+		r.Fatal(err)
+	}
+	r.remove("foreign")
+	r.eventually("an event tells why", func() bool { return r.hasEvent("foreign", "FailedKillPod", dir) })
+	r.restart()
+	if _, err := os.Stat(filepath.Join(dir, "precious")); err != nil {
+		r.Errorf("what is not the kubelet's is gone: %v", err)
+	}
+	if err := unmount(); err != nil {
+		r.Fatal(err)
+	}
+	r.wait("foreign", "gone", gone)
+}
+
+// testOrphanHook: a pod that is deleted by force while no kubelet runs ends with its hook, and nothing of it stays.
+func testOrphanHook(r *rig) {
+	shared := filepath.Join(r.containerd.Dir, "orphan")
+	c := run("pause")
+	c.VolumeMounts = []v1.VolumeMount{{Name: "v", MountPath: "/v"}}
+	c.Lifecycle = &v1.Lifecycle{PreStop: &v1.LifecycleHandler{Exec: &v1.ExecAction{Command: []string{containerdtest.Program, "append", "/v/hooks", "ran"}}}}
+	r.create("orphan", v1.PodSpec{
+		Containers: []v1.Container{c}, TerminationGracePeriodSeconds: new(int64(20)),
+		Volumes: []v1.Volume{{Name: "v", VolumeSource: v1.VolumeSource{HostPath: &v1.HostPathVolumeSource{
+			Path: shared, Type: new(v1.HostPathDirectoryOrCreate)}}}},
+	})
+	r.wait("orphan", "ready", ready)
+	(*r.stop)()
+	if err := r.client.CoreV1().Pods("test").Delete(context.Background(), "orphan", metav1.DeleteOptions{}); err != nil {
+		r.Fatal(err)
+	}
+	r.start()
+	r.eventually("nothing is remembered", func() bool { return len(r.records()) == 0 || onlyBad(r.records()) })
+	if text, err := os.ReadFile(filepath.Join(shared, "hooks")); err != nil || string(text) != "ran\n" {
+		r.Errorf("the hook has left %q, %v", text, err)
+	}
+	for _, pattern := range []string{"pods/test_orphan_*", "containers/orphan_*", "kubelet/pods/orphan-uid"} {
+		if left, err := filepath.Glob(filepath.Join(r.containerd.Dir, pattern)); err != nil || len(left) > 0 {
+			r.Errorf("left behind: %v %v", left, err)
+		}
+	}
+}
+
+func onlyBad(files []string) bool {
+	for _, file := range files {
+		if !strings.HasSuffix(file, ".bad") {
+			return false
+		}
+	}
+	return true
+}
