@@ -24,6 +24,7 @@ func TestContainerdRecord(t *testing.T) {
 	t.Run("resized while no kubelet runs", func(t *testing.T) { testResizedWhileDown(r.with(t)) })
 	t.Run("somebody else's mount in a volume", func(t *testing.T) { testForeignMount(r.with(t)) })
 	t.Run("an orphan's hook", func(t *testing.T) { testOrphanHook(r.with(t)) })
+	t.Run("all containers restart", func(t *testing.T) { testRestartAll(r.with(t)) })
 }
 
 // eventually waits until the state is as wanted.
@@ -204,4 +205,47 @@ func onlyBad(files []string) bool {
 		}
 	}
 	return true
+}
+
+// testRestartAll: the exit of one container restarts all, init containers first, in the same sandbox.
+func testRestartAll(r *rig) {
+	shared := filepath.Join(r.containerd.Dir, "restartall")
+	mount := []v1.VolumeMount{{Name: "v", MountPath: "/v"}}
+	setup, worker, trigger := run("append", "/v/log", "init"), run("pause"), run("sleep", "1", "88")
+	setup.Name, setup.VolumeMounts, trigger.Name = "setup", mount, "trigger"
+	trigger.RestartPolicy = new(v1.ContainerRestartPolicyNever)
+	trigger.RestartPolicyRules = []v1.ContainerRestartRule{{
+		Action:    v1.ContainerRestartRuleActionRestartAllContainers,
+		ExitCodes: &v1.ContainerRestartRuleOnExitCodes{Operator: v1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{88}},
+	}}
+	r.create("all", v1.PodSpec{
+		RestartPolicy: v1.RestartPolicyNever, InitContainers: []v1.Container{setup}, Containers: []v1.Container{worker, trigger},
+		Volumes: []v1.Volume{{Name: "v", VolumeSource: v1.VolumeSource{HostPath: &v1.HostPathVolumeSource{
+			Path: shared, Type: new(v1.HostPathDirectoryOrCreate)}}}},
+	})
+	first := r.wait("all", "ready", ready)
+	again := r.wait("all", "started again", func(p *v1.Pod) bool {
+		for _, s := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
+			if s.RestartCount == 0 {
+				return false
+			}
+		}
+		return p.Status.Phase == v1.PodRunning && p.Status.ContainerStatuses[0].State.Running != nil
+	})
+	if first.Status.PodIP != again.Status.PodIP {
+		r.Errorf("the pod's address was %s and is %s", first.Status.PodIP, again.Status.PodIP)
+	}
+	if text, err := os.ReadFile(filepath.Join(shared, "log")); err != nil || !strings.HasPrefix(string(text), "init\ninit\n") {
+		r.Errorf("init containers have left %q, %v", text, err)
+	}
+	told := false
+	for _, c := range again.Status.Conditions {
+		told = told || c.Type == v1.AllContainersRestarting && c.Reason == "ContainerExited" &&
+			strings.Contains(c.Message, "Container trigger exited with code 88")
+	}
+	if !told {
+		r.Errorf("no condition tells of it: %+v", again.Status.Conditions)
+	}
+	r.remove("all")
+	r.wait("all", "gone", gone)
 }

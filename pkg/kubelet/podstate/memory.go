@@ -10,12 +10,14 @@ import (
 	"github.com/proa-sh/proa/pkg/pods"
 )
 
-// Memory is what a kubelet remembers of a pod's resources over its own restart.
+// Memory is what a kubelet remembers of a pod over its own restart.
 type Memory struct {
 	// Granted is what the node has granted.
 	Granted Allocation `json:"granted,omitzero"`
 	// Before is what was granted before, while a change is being brought into force; nil otherwise.
 	Before *Allocation `json:"before,omitempty"`
+	// RestartingAll: all containers are being restarted; what the API shows of their exits is of the round before.
+	RestartingAll bool `json:"restartingAll,omitempty"`
 }
 
 // Allocation are the resources of a pod. Values of it are never changed.

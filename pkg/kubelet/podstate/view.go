@@ -83,6 +83,8 @@ type View struct {
 	// Finished: nothing of the pod runs any more and nothing will.
 	Finished bool
 	Resize   ResizeView
+	// RestartingAll is why all containers are being ended to be restarted; empty while they are not.
+	RestartingAll string
 	// HostIPs are the node's addresses, the primary one first.
 	HostIPs []string
 	// RuntimeName is the scheme of container ids in the API ("containerd").

@@ -13,7 +13,7 @@ import (
 
 // ownConditions are those that the kubelet sets.
 var ownConditions = sets.New(v1.PodReadyToStartContainers, v1.PodInitialized, v1.PodReady, v1.ContainersReady, v1.PodScheduled,
-	v1.DisruptionTarget, v1.PodResizePending, v1.PodResizeInProgress)
+	v1.DisruptionTarget, v1.PodResizePending, v1.PodResizeInProgress, v1.AllContainersRestarting)
 
 // setConditions sets the conditions that the kubelet owns and leaves the others.
 func setConditions(s *v1.PodStatus, view *podstate.View) {
@@ -32,6 +32,22 @@ func setConditions(s *v1.PodStatus, view *podstate.View) {
 		set(*e.Condition)
 	}
 	setResizeConditions(s, view)
+	setRestarting(s, view)
+}
+
+// setRestarting says that all containers are ended to be restarted; afterwards it says that they no longer are (KEP-5532).
+func setRestarting(s *v1.PodStatus, view *podstate.View) {
+	c := v1.PodCondition{Type: v1.AllContainersRestarting, Status: v1.ConditionTrue, Reason: "ContainerExited", Message: view.RestartingAll}
+	if c.Message != "" {
+		setCondition(s, view, c)
+		return
+	}
+	for _, old := range s.Conditions {
+		if old.Type == c.Type && old.Status == v1.ConditionTrue {
+			setCondition(s, view, v1.PodCondition{Type: c.Type, Status: v1.ConditionFalse, Reason: old.Reason, Message: old.Message})
+			return
+		}
+	}
 }
 
 // setCondition replaces the condition of that type. The transition time changes with the status only.

@@ -97,6 +97,7 @@ func (s *State) Recall(m *podstate.Memory) {
 	if m != nil {
 		s.recorded, s.taken = m, true
 		s.resize.granted = m.Granted
+		s.restartAll.under = m.RestartingAll
 		if m.Before != nil {
 			s.resize.resume(*m.Before)
 		}
@@ -123,10 +124,10 @@ func (r *resizeState) resume(before podstate.Allocation) {
 
 // memory is what the next kubelet has to know.
 func (s *State) memory() podstate.Memory {
-	return podstate.Memory{Granted: s.resize.granted, Before: s.resize.before}
+	return podstate.Memory{Granted: s.resize.granted, Before: s.resize.before, RestartingAll: s.restartAll.under}
 }
 
-// remember writes down what the pod was granted and says whether it may be acted on: not before it is written, but for a pod
+// remember writes down what the next kubelet has to know and says whether it may be acted on: not before it is written, but for a pod
 // that runs already when this kubelet finds it.
 func (p *step) remember() bool {
 	now := p.memory()
@@ -138,7 +139,7 @@ func (p *step) remember() bool {
 	if p.recorded == nil {
 		return p.taken
 	}
-	return p.recorded.Granted.Same(now.Granted)
+	return p.recorded.Granted.Same(now.Granted) && (p.recorded.RestartingAll || !now.RestartingAll)
 }
 
 // resizeContainers brings granted resources into force.

@@ -411,6 +411,9 @@ func (s *scenario) view() string {
 	if r := v.Resize; r != (podstate.ResizeView{}) {
 		fmt.Fprintf(&b, "resize pending=%q in progress=%v fault=%q\n", r.Pending.Reason, r.InProgress, r.InProgressError)
 	}
+	if v.RestartingAll != "" {
+		fmt.Fprintf(&b, "restarting all: %s\n", v.RestartingAll)
+	}
 	for _, target := range s.state.Targets() {
 		fmt.Fprintf(&b, "probe %s at %s started=%v ending=%v\n", target.ContainerID, target.Host, target.Started, target.Ending)
 	}

@@ -71,6 +71,8 @@ type State struct {
 	memos     map[string]*memo
 	instances map[string]*instance
 	resize    resizeState
+	// restartAll follows a restart of all containers.
+	restartAll restartAll
 
 	// busy are the actions under way by key, retries the failed ones that wait.
 	busy    map[string]Action
@@ -87,6 +89,8 @@ type memo struct {
 	pullFault string
 	pullShow  time.Time
 	crash     crash
+	// made is how many instances have been started, as far as the runtime has told.
+	made uint32
 	// backedOff is the exit for which the BackOff event was recorded.
 	backedOff string
 }
@@ -300,6 +304,9 @@ func (s *State) setObserved(o podstate.Observed) {
 	s.Observed, s.known = o, true
 	for i := range o.Containers {
 		c := &o.Containers[i]
+		if m := s.memo(c.Name); c.Phase != podstate.Created {
+			m.made = max(m.made, c.Attempt+1)
+		}
 		if s.instances[c.ID] != nil || c.Phase == podstate.Created || s.isStarting(c.Name) {
 			continue
 		}

@@ -97,8 +97,10 @@ func (p *step) decideEnding() {
 			Message: "Pod was active on the node longer than the specified deadline",
 		}
 		p.event("", false, "DeadlineExceeded", p.Ending.Message)
+	case p.noticeRestartAll():
+		// Exits lead to a new round, not to an end.
 	default:
-		if done, failed := podstate.Outcome(p.Pod, &p.Observed); done {
+		if done, failed := podstate.Outcome(p.past(), &p.Observed); done {
 			p.Ending = &podstate.Ending{Phase: v1.PodSucceeded}
 			if failed {
 				p.Ending.Phase = v1.PodFailed
@@ -151,6 +153,9 @@ func (p *step) sync() {
 	sandbox := p.sandbox()
 	if sandbox == nil {
 		p.prefetch()
+		return
+	}
+	if p.endRound() {
 		return
 	}
 	p.killUnwanted(sandbox)
@@ -294,7 +299,7 @@ func (p *step) startOrdinary(sandbox *podstate.Sandbox) {
 		switch {
 		case here == nil:
 			// A container that ended in an earlier sandbox stays down if its policy says so.
-			if e := podstate.LastExit(p.Pod, &p.Observed, c.Name); e.Known && pods.OnExit(p.Pod, c, false, e.Code) == pods.StayDown {
+			if e := podstate.LastExit(p.past(), &p.Observed, c.Name); e.Known && pods.OnExit(p.Pod, c, false, e.Code) == pods.StayDown {
 				continue
 			}
 			if p.start(c) {
@@ -339,7 +344,7 @@ func (p *step) start(c *v1.Container) (wait bool) {
 	if p.isBusy(a) {
 		return true
 	}
-	if last != nil && p.backOff(c, m, last) {
+	if p.backOff(c, m, last) {
 		return false
 	}
 	if p.waiting(a) {
@@ -359,6 +364,9 @@ func (p *step) attempt(name string, last *podstate.Container) uint32 {
 	if last != nil {
 		return last.Attempt + 1
 	}
+	if made := p.memo(name).made; made > 0 {
+		return made
+	}
 	for cs := range allStatuses(p.Pod) {
 		if cs.Name == name && (cs.ContainerID != "" || cs.LastTerminationState.Terminated != nil) {
 			return uint32(cs.RestartCount) + 1
@@ -367,12 +375,14 @@ func (p *step) attempt(name string, last *podstate.Container) uint32 {
 	return 0
 }
 
-// backOff says whether the container has to wait after its last exit.
+// backOff says whether the container has to wait after its last exit, of which the instance may be removed already.
 func (p *step) backOff(c *v1.Container, m *memo, last *podstate.Container) bool {
-	if i := p.instances[last.ID]; i != nil && i.kill != nil && i.kill.planned {
-		return false
+	if last != nil {
+		if i := p.instances[last.ID]; i != nil && i.kill != nil && i.kill.planned {
+			return false
+		}
+		m.crash = m.crash.exited(last.ID, last.FinishedAt, p.settings.CrashMax)
 	}
-	m.crash = m.crash.exited(last.ID, last.FinishedAt, p.settings.CrashMax)
 	if !m.crash.restartAt.After(p.now) {
 		return false
 	}
@@ -382,8 +392,8 @@ func (p *step) backOff(c *v1.Container, m *memo, last *podstate.Container) bool 
 		Reason:  "CrashLoopBackOff",
 		Message: fmt.Sprintf("back-off %v restarting failed container=%s pod=%s", m.crash.waited, c.Name, where),
 	}
-	if m.backedOff != last.ID {
-		m.backedOff = last.ID
+	if m.backedOff != m.crash.instance {
+		m.backedOff = m.crash.instance
 		p.event(c.Name, true, "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s", c.Name, where))
 	}
 	return true

@@ -22,7 +22,7 @@ func (s *State) View(now time.Time) *podstate.View {
 	v := &podstate.View{
 		Pod: s.Pod, Generation: s.observedGeneration(), Observed: observed, Containers: map[string]podstate.ContainerView{},
 		Ending: s.Ending, Finished: s.stopped(),
-		HostIPs: s.settings.HostIPs, RuntimeName: s.settings.RuntimeName, Now: now,
+		RestartingAll: s.restartAll.why, HostIPs: s.settings.HostIPs, RuntimeName: s.settings.RuntimeName, Now: now,
 	}
 	for c := range pods.AllContainers(s.Pod) {
 		v.Containers[c.Name] = s.containerView(c)
