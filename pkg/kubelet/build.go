@@ -266,6 +266,8 @@ func (p *parts) probeConfig() probes.Config {
 			switch verdict, text := handler.Run(ctx, h, to, p.runtime.Exec, timeout); verdict {
 			case handler.Success:
 				return probes.Success, text
+			case handler.Warning:
+				return probes.Warning, text
 			case handler.Failure:
 				return probes.Failure, text
 			default:

@@ -26,9 +26,11 @@ import (
 // Verdict is the outcome of an action.
 type Verdict int
 
-// The outcomes. Unknown is a fault of the kubelet or runtime, not of the container; thresholds do not count it.
+// The outcomes. Warning is a success about which users are told. Unknown is a fault of the kubelet or runtime, not of the
+// container; thresholds do not count it.
 const (
 	Success Verdict = iota
+	Warning
 	Failure
 	Unknown
 )
@@ -174,7 +176,7 @@ func HTTPClient(timeout time.Duration) *http.Client {
 	}
 }
 
-// runHTTP: 200 to 399 is success.
+// runHTTP: 200 to 399 is success; a redirect that is not followed is one with a warning, for what it leads to is not known.
 func runHTTP(ctx context.Context, a *v1.HTTPGetAction, t Target, timeout time.Duration) (Verdict, string) {
 	req, err := HTTPRequest(ctx, a, t)
 	if err != nil {
@@ -192,7 +194,10 @@ func runHTTP(ctx context.Context, a *v1.HTTPGetAction, t Target, timeout time.Du
 	if err != nil {
 		return Failure, err.Error()
 	}
-	if resp.StatusCode >= http.StatusOK && resp.StatusCode < http.StatusBadRequest {
+	switch {
+	case resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest:
+		return Warning, fmt.Sprintf("Probe terminated redirects, Response body: %v", string(body))
+	case resp.StatusCode >= http.StatusOK && resp.StatusCode < http.StatusBadRequest:
 		return Success, string(body)
 	}
 	return Failure, fmt.Sprintf("HTTP probe failed with statuscode: %d", resp.StatusCode)

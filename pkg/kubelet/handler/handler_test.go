@@ -63,7 +63,7 @@ func TestHTTP(t *testing.T) {
 		}
 		expect(t, get("/bad"), to, nil, Failure, "HTTP probe failed with statuscode: 503")
 		expect(t, get("/here"), to, nil, Failure, "503")
-		expect(t, get("/away"), to, nil, Success, "")
+		expect(t, get("/away"), to, nil, Warning, "Probe terminated redirects, Response body: <a href=")
 		server.Close()
 		expect(t, get("/ok"), to, nil, Failure, "connection refused")
 	}

@@ -30,9 +30,10 @@ type Config struct {
 // Verdict is the result of one probe.
 type Verdict int
 
-// The verdicts. Unknown is a fault of the kubelet or runtime, not of the container.
+// The verdicts. Warning is a success about which users are told; Unknown is a fault of the kubelet or runtime, not of the container.
 const (
 	Success Verdict = iota
+	Warning
 	Failure
 	Unknown
 )
@@ -170,6 +171,9 @@ func (m *Manager) once(ctx context.Context, pod *v1.Pod, t podstate.ProbeTarget,
 	}
 	switch verdict {
 	case Success:
+		return true, true
+	case Warning:
+		m.cfg.Event(pod, t.Container.Name, v1.EventTypeWarning, "ProbeWarning", fmt.Sprintf("%s probe warning: %s", kind, text))
 		return true, true
 	case Failure:
 		m.cfg.Event(pod, t.Container.Name, v1.EventTypeWarning, "Unhealthy", fmt.Sprintf("%s probe failed: %s", kind, text))

@@ -143,3 +143,11 @@ func TestManager(t *testing.T) {
 		}
 	})
 }
+
+// TestWarning: a probe that succeeds with a warning is a success, and users are told.
+func TestWarning(t *testing.T) {
+	got, events := run(t, &v1.Container{Name: "c", ReadinessProbe: probe("ready", 0, 30, 1)}, true, func(string, time.Duration) Verdict { return Warning })
+	if diff := cmp.Diff([]told{{0, podstate.Readiness, true}}, got); diff != "" || events != 3 {
+		t.Errorf("%d events, want one for each of 3 probes; verdicts (-want +got):\n%s", events, diff)
+	}
+}
