@@ -70,6 +70,10 @@ func (l level) send(out chan<- prometheus.Metric, cpu *statsapi.CPUStats, memory
 	}
 }
 
+func isMeasured(cpu *statsapi.CPUStats, memory *statsapi.MemoryStats) bool {
+	return cpu != nil && cpu.UsageCoreNanoSeconds != nil && memory != nil && memory.WorkingSetBytes != nil
+}
+
 // Describe implements prometheus.Collector; which metrics there are depends on what could be measured, so it names none.
 func (resourceCollector) Describe(chan<- *prometheus.Desc) {}
 
@@ -82,7 +86,7 @@ func (c resourceCollector) Collect(out chan<- prometheus.Metric) {
 		pod := &c.summary.Pods[i]
 		// Two pods of one name, of which one is going, must not make metrics with the same labels: that spoils them all.
 		name := statsapi.PodReference{Name: pod.PodRef.Name, Namespace: pod.PodRef.Namespace}
-		if seen[name] {
+		if seen[name] || !isMeasured(pod.CPU, pod.Memory) {
 			continue
 		}
 		seen[name] = true
@@ -90,7 +94,8 @@ func (c resourceCollector) Collect(out chan<- prometheus.Metric) {
 		containers := map[string]bool{}
 		for j := range pod.Containers {
 			container := &pod.Containers[j]
-			if containers[container.Name] {
+			// One that has ended uses nothing; named without its use it would make readers drop the whole pod.
+			if containers[container.Name] || !isMeasured(container.CPU, container.Memory) {
 				continue
 			}
 			containers[container.Name] = true

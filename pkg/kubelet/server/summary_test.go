@@ -97,7 +97,14 @@ func TestSummary(t *testing.T) {
 
 func TestResourceMetrics(t *testing.T) {
 	runtime := measuredRuntime()
-	runtime.stats = append(runtime.stats, runtime.stats[0]) // A pod of the same name that is going.
+	ended := &runtimeapi.ContainerStats{Attributes: &runtimeapi.ContainerAttributes{Id: "ended", Metadata: &runtimeapi.ContainerMetadata{Name: "init"}}}
+	before := &runtimeapi.ContainerStats{Attributes: &runtimeapi.ContainerAttributes{Id: "before", Metadata: &runtimeapi.ContainerMetadata{Name: "c"}}}
+	running := runtime.stats[0].Linux.Containers
+	runtime.stats[0].Linux.Containers = append([]*runtimeapi.ContainerStats{ended, before}, running...)
+	runtime.containers = append(runtime.containers, &runtimeapi.Container{Id: "ended", CreatedAt: 1}, &runtimeapi.Container{Id: "before", CreatedAt: 1})
+	// Pods of the same name: one that has ended, and one that is going.
+	gone := &runtimeapi.PodSandboxStats{Attributes: runtime.stats[0].Attributes, Linux: &runtimeapi.LinuxPodSandboxStats{Containers: []*runtimeapi.ContainerStats{ended}}}
+	runtime.stats = append([]*runtimeapi.PodSandboxStats{gone}, runtime.stats[0], runtime.stats[0])
 	server := newServer(t, func(cfg *Config) { cfg.Runtime, cfg.Usage = runtime, meter{} })
 	code, body := get(t, server, "/metrics/resource")
 	if code != http.StatusOK {
