@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -137,6 +138,11 @@ func (p *parts) mountVolumes(ctx context.Context, t worker.Task, r *worker.Resul
 }
 
 func (p *parts) createSandbox(ctx context.Context, t worker.Task) error {
+	if names := claims(t.Pod); len(names) > 0 {
+		err := fmt.Errorf("this kubelet prepares no resource claims: %s", strings.Join(names, ", "))
+		p.events.record(t.Pod, "", v1.EventTypeWarning, "FailedPrepareDynamicResources", fmt.Sprintf("Failed to prepare dynamic resources: %v", err))
+		return err
+	}
 	if !t.Pod.Spec.HostNetwork {
 		if err := p.node.NetworkReady(); err != nil {
 			p.events.record(t.Pod, "", v1.EventTypeWarning, "NetworkNotReady", fmt.Sprintf("network is not ready: %v", err))
@@ -151,6 +157,15 @@ func (p *parts) createSandbox(ctx context.Context, t worker.Task) error {
 		p.events.record(t.Pod, "", v1.EventTypeWarning, "FailedCreatePodSandBox", fmt.Sprintf("Failed to create pod sandbox: %v", err))
 	}
 	return err
+}
+
+// claims are the names of the pod's resource claims. A pod that has some must not start as if it had none.
+func claims(pod *v1.Pod) []string {
+	var names []string
+	for i := range pod.Spec.ResourceClaims {
+		names = append(names, pod.Spec.ResourceClaims[i].Name)
+	}
+	return names
 }
 
 // pullImages brings the container's image and the images of the volumes it mounts to the node.

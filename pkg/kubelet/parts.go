@@ -178,17 +178,17 @@ func (p *parts) Pod(namespace, name string) (*v1.Pod, bool) {
 	return found, found != nil
 }
 
-// Running gives the instance of a container that runs.
-func (p *parts) Running(uid types.UID, container string) (string, bool) {
+// Instance gives the newest instance of a container as the runtime has it.
+func (p *parts) Instance(uid types.UID, container string) (podstate.Container, bool) {
 	s, ok := p.pool.Snapshot(uid)
 	if !ok {
-		return "", false
+		return podstate.Container{}, false
 	}
 	latest := s.Observed.Latest(container)
-	if latest == nil || latest.Phase != podstate.Running {
-		return "", false
+	if latest == nil {
+		return podstate.Container{}, false
 	}
-	return latest.ID, true
+	return *latest, true
 }
 
 // imagesInUse are the images of all containers that exist, and those that pods of the node will need again or have mounted as

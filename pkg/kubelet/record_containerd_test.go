@@ -22,6 +22,9 @@ func TestContainerdRecord(t *testing.T) {
 	r := newRig(t)
 	t.Run("mounts inside of volumes", func(t *testing.T) { testNested(r.with(t)) })
 	t.Run("resized while no kubelet runs", func(t *testing.T) { testResizedWhileDown(r.with(t)) })
+	t.Run("resources of the whole pod", func(t *testing.T) { testPodResize(r.with(t)) })
+	t.Run("memory below its use", func(t *testing.T) { testLowerMemory(r.with(t)) })
+	t.Run("claims", func(t *testing.T) { testClaims(r.with(t)) })
 	t.Run("somebody else's mount in a volume", func(t *testing.T) { testForeignMount(r.with(t)) })
 	t.Run("an orphan's hook", func(t *testing.T) { testOrphanHook(r.with(t)) })
 	t.Run("all containers restart", func(t *testing.T) { testRestartAll(r.with(t)) })
@@ -118,6 +121,70 @@ func testResizedWhileDown(r *rig) {
 	}
 	r.remove("down")
 	r.wait("down", "gone", gone)
+}
+
+// testPodResize changes the resources of a pod as a whole.
+func testPodResize(r *rig) {
+	whole := func(memory string) *v1.ResourceRequirements {
+		list := v1.ResourceList{v1.ResourceCPU: resource.MustParse("100m"), v1.ResourceMemory: resource.MustParse(memory)}
+		return &v1.ResourceRequirements{Requests: list, Limits: list}
+	}
+	shows := func(memory string) func(*v1.Pod) bool {
+		return func(p *v1.Pod) bool {
+			want := resource.MustParse(memory)
+			return ready(p) && p.Status.ObservedGeneration == p.Generation && p.Status.AllocatedResources.Memory().Cmp(want) == 0 &&
+				p.Status.Resources != nil && p.Status.Resources.Limits.Memory().Cmp(want) == 0
+		}
+	}
+	r.create("whole", v1.PodSpec{Containers: []v1.Container{run("pause")}, Resources: whole("64Mi")})
+	pod := r.wait("whole", "limited", shows("64Mi"))
+	for _, memory := range []string{"96Mi", "48Mi"} {
+		pod = pod.DeepCopy()
+		pod.Spec.Resources = whole(memory)
+		pod.Generation++
+		if _, err := r.client.CoreV1().Pods("test").Update(context.Background(), pod, metav1.UpdateOptions{}); err != nil {
+			r.Fatal(err)
+		}
+		pod = r.wait("whole", "resized to "+memory, shows(memory))
+	}
+	r.remove("whole")
+	r.wait("whole", "gone", gone)
+}
+
+// testLowerMemory asks for less memory than a container uses.
+func testLowerMemory(r *rig) {
+	c := run("pause")
+	c.Resources.Limits = v1.ResourceList{v1.ResourceMemory: resource.MustParse("64Mi")}
+	c.Resources.Requests = c.Resources.Limits
+	r.create("low", v1.PodSpec{Containers: []v1.Container{c}})
+	pod := r.wait("low", "ready", ready).DeepCopy()
+	pod.Spec.Containers[0].Resources.Limits = v1.ResourceList{v1.ResourceMemory: resource.MustParse("64Ki")}
+	pod.Spec.Containers[0].Resources.Requests = pod.Spec.Containers[0].Resources.Limits
+	pod.Generation++
+	if _, err := r.client.CoreV1().Pods("test").Update(context.Background(), pod, metav1.UpdateOptions{}); err != nil {
+		r.Fatal(err)
+	}
+	pod = r.wait("low", "told why", func(p *v1.Pod) bool {
+		for _, c := range p.Status.Conditions {
+			if c.Type == v1.PodResizeInProgress && c.Reason == v1.PodReasonError && strings.Contains(c.Message, "below current usage") {
+				return true
+			}
+		}
+		return false
+	})
+	if !ready(pod) || pod.Status.ContainerStatuses[0].RestartCount != 0 {
+		r.Errorf("the container was disturbed: %+v", pod.Status)
+	}
+	r.remove("low")
+	r.wait("low", "gone", gone)
+}
+
+// testClaims: a pod that claims what this kubelet cannot give does not start as if it claimed nothing.
+func testClaims(r *rig) {
+	r.create("claims", v1.PodSpec{Containers: []v1.Container{run("pause")}, ResourceClaims: []v1.PodResourceClaim{{Name: "gpu"}}})
+	r.eventually("an event tells why", func() bool { return r.hasEvent("claims", "FailedPrepareDynamicResources", "gpu") })
+	r.remove("claims")
+	r.wait("claims", "gone", gone)
 }
 
 // hasEvent says whether an event on the pod tells such a thing.

@@ -68,6 +68,9 @@ type ResizeView struct {
 	// InProgress: granted, not in force in every container yet. InProgressError is the last failure.
 	InProgress      bool
 	InProgressError string
+	// Granted are the resources that the node has granted to the pod as a whole, InForce those that its cgroup has; nil for a pod
+	// that asks for none, or before they are known.
+	Granted, InForce *v1.ResourceRequirements
 }
 
 // View is everything from which a pod's status is computed.
