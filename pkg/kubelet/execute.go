@@ -61,7 +61,7 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 			r.Err = p.runtime.RemoveContainer(ctx, *c)
 		}
 	case worker.ResizeContainer:
-		r.Err = p.runtime.UpdateResources(ctx, a.ID, p.resources.ContainerResources(pod, pods.Container(pod, a.Container)))
+		r.Err = p.resize(ctx, t)
 	case worker.StopSandbox:
 		r.Err = p.runtime.StopSandbox(ctx, a.ID)
 	case worker.RemoveSandbox:
@@ -84,6 +84,26 @@ func (p *parts) do(ctx context.Context, t worker.Task) worker.Result {
 		r.Err = fmt.Errorf("unknown action %q", a.Kind)
 	}
 	return r
+}
+
+// resize changes the limits of a running container. A memory limit is not lowered below what is used: the kernel would end
+// processes to keep it.
+func (p *parts) resize(ctx context.Context, t worker.Task) error {
+	limits := p.resources.ContainerResources(t.Pod, pods.Container(t.Pod, t.Action.Container))
+	now, wanted := int64(0), limits.GetMemoryLimitInBytes()
+	if c := t.Observed.Instance(t.Action.ID); c != nil {
+		now = c.Resources.GetMemoryLimitInBytes()
+	}
+	if wanted > 0 && (now <= 0 || wanted < now) {
+		stats, err := p.runtimeAPI.ContainerStats(ctx, t.Action.ID)
+		if err != nil {
+			return fmt.Errorf("read memory use of container %q: %w", t.Action.Container, err)
+		}
+		if used := int64(stats.GetMemory().GetUsageBytes().GetValue()); used >= wanted {
+			return fmt.Errorf("attempting to set container %q memory limit (%d) below current usage (%d)", t.Action.Container, wanted, used)
+		}
+	}
+	return p.runtime.UpdateResources(ctx, t.Action.ID, limits)
 }
 
 // remember writes down what the next kubelet has to know of the pod.

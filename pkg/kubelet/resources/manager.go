@@ -136,13 +136,45 @@ func (m *Manager) EnsurePod(ctx context.Context, pod *v1.Pod) (string, error) {
 		}
 		klog.FromContext(ctx).V(4).Info("Made cgroup of pod", "pod", klog.KObj(pod), "cgroup", cgroup)
 	}
-	if err := m.tree.set(cgroup, PodLimits(pod, m.cfg.Policy)); err != nil {
+	limits := PodLimits(pod, m.cfg.Policy)
+	if err := m.canHold(cgroup, limits.Memory); err != nil {
+		return "", err
+	}
+	if err := m.tree.set(cgroup, limits); err != nil {
 		return "", err
 	}
 	if pods.QOS(pod) != v1.PodQOSBurstable {
 		return cgroup, nil
 	}
 	return cgroup, m.weigh(func() { m.burst[pod.UID] = cpuRequest(pod) })
+}
+
+// canHold refuses a memory limit (bytes, 0 or less for none) that is lower than the one in force and than what is used: the
+// kernel would end processes to keep it.
+func (m *Manager) canHold(cgroup string, limit int64) error {
+	dir, ok := m.tree.dir("memory", cgroup)
+	if !ok || limit <= 0 {
+		return nil
+	}
+	limitFile, usageFile := "memory.limit_in_bytes", "memory.usage_in_bytes"
+	if m.cfg.Cgroups.Version == 2 {
+		limitFile, usageFile = "memory.max", "memory.current"
+	}
+	now, err := readInt(dir, limitFile)
+	if err != nil {
+		return fmt.Errorf("read memory limit of cgroup %s: %w", cgroup, err)
+	}
+	if now >= 0 && now <= limit {
+		return nil
+	}
+	usage, err := readInt(dir, usageFile)
+	if err != nil {
+		return fmt.Errorf("read memory use of cgroup %s: %w", cgroup, err)
+	}
+	if usage >= limit {
+		return fmt.Errorf("attempting to set pod memory limit (%d) below current usage (%d)", limit, usage)
+	}
+	return nil
 }
 
 // weigh changes the known requests and gives the burstable tier their sum as weight.

@@ -1,12 +1,14 @@
 package resources
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -148,15 +150,69 @@ func runIn(t *testing.T, m *Manager, cgroup string) *exec.Cmd {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
+	enter(t, m, cgroup, command.Process.Pid)
+	return command
+}
+
+func enter(t *testing.T, m *Manager, cgroup string, pid int) {
+	t.Helper()
 	if err := m.tree.create("/", cgroup); err != nil {
 		t.Fatal(err)
 	}
 	for _, mount := range m.tree.mounts() {
-		if err := writeFile(filepath.Join(mount, cgroup), "cgroup.procs", strconv.Itoa(command.Process.Pid)); err != nil {
+		if err := writeFile(filepath.Join(mount, cgroup), "cgroup.procs", strconv.Itoa(pid)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return command
+}
+
+// TestLimitBelowUse: a pod's memory limit is not lowered below what it uses, for the kernel would kill to keep it.
+func TestLimitBelowUse(t *testing.T) {
+	m := startManager(t)
+	cgroup, err := m.EnsurePod(t.Context(), testPod("low", "100m", "", "64Mi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("sh", "-c", `read go; dd if=/dev/zero of="$0" bs=1M count=8 2>/dev/null; echo written; read end`, filepath.Join(t.TempDir(), "file"))
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	enter(t, m, cgroup+"/c", command.Process.Pid)
+	if _, err := fmt.Fprintln(input, "go"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if busy, err := m.Busy("low"); err != nil || !busy {
+		t.Errorf("a pod with a process is busy: %v, %v", busy, err)
+	}
+	if _, err := m.EnsurePod(t.Context(), testPod("low", "100m", "", "1Mi")); err == nil || !strings.Contains(err.Error(), "attempting to set pod memory limit (1048576) below current usage") {
+		t.Errorf("lowered below what is used: %v", err)
+	}
+	if _, err := m.EnsurePod(t.Context(), testPod("low", "100m", "", "48Mi")); err != nil {
+		t.Errorf("lowered to more than is used: %v", err)
+	}
+	if err := input.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err != nil {
+		t.Logf("the process ended with %v", err) // the end of its input may fail the last read
+	}
+	if busy, err := m.Busy("low"); err != nil || busy {
+		t.Errorf("a pod without processes is not busy: %v, %v", busy, err)
+	}
+	if err := m.RemovePod(t.Context(), "low"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestStartNeedsItsRoot(t *testing.T) {

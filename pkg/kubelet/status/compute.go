@@ -45,6 +45,7 @@ func Compute(view *podstate.View) v1.PodStatus {
 	if e := view.Ending; e != nil && e.Reason != "" {
 		s.Reason, s.Message = e.Reason, e.Message
 	}
+	setPodResources(s, view)
 	if s.QOSClass == "" {
 		s.QOSClass = pods.QOS(pod)
 	}

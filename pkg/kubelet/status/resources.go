@@ -34,6 +34,20 @@ func setResources(cs *v1.ContainerStatus, view *podstate.View, c *v1.Container) 
 	}
 }
 
+// setPodResources reports what the node has granted to the pod as a whole, and what its cgroup has; nothing of a pod that asks
+// for nothing as a whole (KEP-5419).
+func setPodResources(s *v1.PodStatus, view *podstate.View) {
+	granted := view.Resize.Granted
+	if view.Pod.Spec.Resources == nil || granted == nil {
+		return
+	}
+	s.AllocatedResources = granted.Requests.DeepCopy()
+	if inForce := view.Resize.InForce; inForce != nil {
+		s.Resources = inForce.DeepCopy()
+		s.Resources.Claims = nil
+	}
+}
+
 // inForce replaces CPU and memory by what the runtime reports, where it differs from what was asked of it: a value that
 // converts to the same setting is shown as it was written.
 func inForce(r *v1.ResourceRequirements, actual *runtimeapi.LinuxContainerResources) {

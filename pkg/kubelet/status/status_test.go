@@ -96,6 +96,20 @@ func views() map[string]*podstate.View {
 	lost.Status.ContainerStatuses = []v1.ContainerStatus{{Name: "a", ContainerID: "test://9", RestartCount: 4, State: v1.ContainerState{Running: &v1.ContainerStateRunning{}}}}
 	all["lost_by_the_runtime"] = &podstate.View{Pod: lost}
 
+	all["restarting_all"] = &podstate.View{Pod: pod("a"), RestartingAll: "Container b exited with code 88, triggering pod restart",
+		Observed: podstate.Observed{Sandboxes: up(), Containers: []podstate.Container{exited("a", "1", 0, 137)}}}
+	again := pod("a")
+	again.Status.Conditions = []v1.PodCondition{{Type: v1.AllContainersRestarting, Status: v1.ConditionTrue, Reason: "ContainerExited", Message: "because"}}
+	all["restarted_all"] = &podstate.View{Pod: again, Observed: podstate.Observed{Sandboxes: up()}}
+
+	whole := pod("a")
+	list := func(cpu string) v1.ResourceList { return v1.ResourceList{"cpu": resource.MustParse(cpu)} }
+	whole.Spec.Resources = &v1.ResourceRequirements{Requests: list("2"), Limits: list("3")}
+	all["pod_resources"] = &podstate.View{Pod: whole, Observed: podstate.Observed{Sandboxes: up()}, Resize: podstate.ResizeView{
+		InProgress: true, InProgressError: "attempting to set pod memory limit (1) below current usage (2)",
+		Granted: &v1.ResourceRequirements{Requests: list("2"), Limits: list("3")}, InForce: &v1.ResourceRequirements{Requests: list("1"), Limits: list("3")},
+	}}
+
 	limited := all["resizing"].Pod
 	limited.Spec.Containers[0].Resources = v1.ResourceRequirements{
 		Requests: v1.ResourceList{"cpu": resource.MustParse("300m")}, Limits: v1.ResourceList{"cpu": resource.MustParse("1"), "memory": resource.MustParse("64Mi")},

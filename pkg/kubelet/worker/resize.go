@@ -35,10 +35,16 @@ type resizeState struct {
 	// asked is the generation of the spec for which the node was asked last, answered that for which it has said what it does.
 	asked, answered int64
 	stage           stage
+	// applying is what the pod's cgroup is being given, applied what it has; nil before this kubelet has given it anything.
+	applying podstate.Allocation
+	applied  *podstate.Allocation
 	// done are the instances that were changed in this resize, faults the last failures by container.
 	done   map[string]bool
 	faults map[string]string
 }
+
+// podFault is the place of the pod's own fault among those of its containers.
+const podFault = ""
 
 func (r *resizeState) fault(container string, err error) {
 	if err == nil {
@@ -51,8 +57,22 @@ func (r *resizeState) fault(container string, err error) {
 	r.faults[container] = err.Error()
 }
 
-// cgroupDone: the pod's cgroup has the limits of the present stage.
+// forCgroup is what the pod's cgroup has to hold in the present stage.
+func (r *resizeState) forCgroup() podstate.Allocation {
+	if r.stage == raising || r.stage == changing {
+		return r.granted.Larger(*r.before)
+	}
+	return r.granted
+}
+
+// cgroupDone takes in that the pod's cgroup has what it was being given. If that is no longer what the stage needs it is given
+// more.
 func (r *resizeState) cgroupDone() {
+	applied := r.applying
+	r.applied = &applied
+	if !applied.Same(r.forCgroup()) {
+		return
+	}
 	switch r.stage {
 	case raising:
 		r.stage = changing
@@ -148,7 +168,7 @@ func (p *step) resizeContainers() {
 	case settled:
 		return
 	case raising, settling:
-		p.due(Action{Kind: EnsureCgroup})
+		p.ensureCgroup()
 		return
 	}
 	ready := true
@@ -168,7 +188,13 @@ func (p *step) resizeContainers() {
 	}
 	if ready {
 		p.resize.stage = settling
-		p.due(Action{Kind: EnsureCgroup})
+		p.ensureCgroup()
+	}
+}
+
+func (p *step) ensureCgroup() {
+	if p.due(Action{Kind: EnsureCgroup}) {
+		p.resize.applying = p.resize.forCgroup()
 	}
 }
 
@@ -222,16 +248,16 @@ func (s *State) withGrant(c *v1.Container) *v1.Container {
 // withAllocated is the pod with the resources that the node has granted.
 func (s *State) withAllocated(pod *v1.Pod) *v1.Pod { return s.resize.granted.On(pod) }
 
-// withCgroup is the pod with the resources that its cgroup needs now.
-func (s *State) withCgroup(pod *v1.Pod) *v1.Pod {
-	if s.resize.stage == raising || s.resize.stage == changing {
-		return s.resize.granted.Larger(*s.resize.before).On(pod)
-	}
-	return s.withAllocated(pod)
-}
+// withCgroup is the pod with the resources that its cgroup is being given.
+func (s *State) withCgroup(pod *v1.Pod) *v1.Pod { return s.resize.applying.On(pod) }
 
 func (s *State) resizeView() podstate.ResizeView {
-	v := podstate.ResizeView{Pending: s.resize.pending, InProgress: s.resize.stage != settled}
+	v := podstate.ResizeView{
+		Pending: s.resize.pending, InProgress: s.resize.stage != settled, InProgressError: s.resize.faults[podFault], Granted: s.resize.granted.Pod,
+	}
+	if s.resize.applied != nil {
+		v.InForce = s.resize.applied.Pod
+	}
 	for c := range pods.AllContainers(s.Pod) {
 		if fault := s.resize.faults[c.Name]; fault != "" && v.InProgressError == "" {
 			v.InProgressError = fault

@@ -408,8 +408,11 @@ func (s *scenario) view() string {
 	if v.Generation != v.Pod.Generation {
 		b.WriteString("the spec's generation is not observed yet\n")
 	}
-	if r := v.Resize; r != (podstate.ResizeView{}) {
+	if r := v.Resize; r.Pending.Reason != "" || r.InProgress {
 		fmt.Fprintf(&b, "resize pending=%q in progress=%v fault=%q\n", r.Pending.Reason, r.InProgress, r.InProgressError)
+	}
+	if r := v.Resize; r.Granted != nil {
+		fmt.Fprintf(&b, "pod granted %s in force %s\n", amounts(r.Granted), amounts(r.InForce))
 	}
 	if v.RestartingAll != "" {
 		fmt.Fprintf(&b, "restarting all: %s\n", v.RestartingAll)
@@ -418,6 +421,14 @@ func (s *scenario) view() string {
 		fmt.Fprintf(&b, "probe %s at %s started=%v ending=%v\n", target.ContainerID, target.Host, target.Started, target.Ending)
 	}
 	return b.String()
+}
+
+// amounts writes the CPU of resources as request/limit.
+func amounts(r *v1.ResourceRequirements) string {
+	if r == nil {
+		return "nothing"
+	}
+	return r.Requests.Cpu().String() + "/" + r.Limits.Cpu().String()
 }
 
 func (s *scenario) viewContainer(b *strings.Builder, v *podstate.View, name string) {

@@ -227,6 +227,8 @@ func (s *State) Apply(r Result, now time.Time) {
 		if r.Err == nil && s.resize.done != nil {
 			s.resize.done[r.Action.ID] = true
 		}
+	case EnsureCgroup:
+		s.resize.fault(podFault, r.Err)
 	case GrantResources:
 		s.applyGrant(r, now)
 	case RefreshVolumes:

@@ -147,7 +147,7 @@ func (p *step) sync() {
 		return
 	}
 	if !p.cgroup {
-		p.due(Action{Kind: EnsureCgroup})
+		p.ensureCgroup()
 	}
 	p.mount()
 	sandbox := p.sandbox()
@@ -165,12 +165,16 @@ func (p *step) sync() {
 		return
 	}
 	p.startEphemeral()
+	p.resizeContainers()
+	if p.resize.stage == raising {
+		// The pod's cgroup does not hold yet what a container that starts now would be given.
+		return
+	}
 	if !p.initialized(sandbox) && !p.startInit(sandbox) {
 		return
 	}
 	p.restartSidecars(sandbox)
 	p.startOrdinary(sandbox)
-	p.resizeContainers()
 }
 
 // mount makes volumes ready and keeps their content fresh.
