@@ -8,6 +8,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
 
 // podOf is the pod that the path of a request names; when it names a UID too, that must be the pod's.
@@ -37,11 +39,11 @@ func statusOf(pod *v1.Pod, name string) (v1.ContainerStatus, bool) {
 
 // runningID is the runtime's ID of a running container.
 func (s *Server) runningID(pod *v1.Pod, name string) (string, error) {
-	id, ok := s.cfg.Pods.Running(pod.UID, name)
-	if !ok {
+	instance, ok := s.cfg.Pods.Instance(pod.UID, name)
+	if !ok || instance.Phase != podstate.Running {
 		return "", fmt.Errorf("container not found (%q)", name)
 	}
-	return id, nil
+	return instance.ID, nil
 }
 
 // loggedID is the runtime's ID of the container instance whose log is asked for. The errors are those that users see from

@@ -56,7 +56,17 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
 	stdout, stderr := writersOf(out, options.Stream)
 	if err := logs.ReadLogs(r.Context(), path, id, readOptions(options, time.Now()), s.cfg.Runtime, stdout, stderr); err != nil {
 		s.endLog(w, r, out, options, err)
+		return
 	}
+	if isWhole(options) {
+		s.reads.note(id, out.written)
+	}
+}
+
+// isWhole says whether all of the log is asked for, as it was written.
+func isWhole(o *v1.PodLogOptions) bool {
+	return !o.Follow && !o.Previous && !o.Timestamps && o.TailLines == nil && o.LimitBytes == nil && o.SinceSeconds == nil &&
+		o.SinceTime == nil && (o.Stream == nil || *o.Stream == v1.LogStreamAll)
 }
 
 // endLog reports a failure while nothing is written yet; afterwards the log just ends.
@@ -65,7 +75,7 @@ func (s *Server) endLog(w http.ResponseWriter, r *http.Request, out *flushed, op
 		return // The client has gone.
 	}
 	klog.FromContext(r.Context()).V(2).Info("Reading a container log failed", "err", err, "path", r.URL.Path)
-	if !out.written && !options.Follow {
+	if out.written == 0 && !options.Follow {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 }
@@ -129,14 +139,15 @@ func (s *Server) logPath(ctx context.Context, id string) (string, error) {
 
 // flushed sends every write to the client at once.
 type flushed struct {
-	writer  io.Writer
-	flush   func() error
-	written bool
+	writer io.Writer
+	flush  func() error
+	// written is how many bytes were.
+	written int64
 }
 
 func (f *flushed) Write(data []byte) (int, error) {
-	f.written = true
 	n, err := f.writer.Write(data)
+	f.written += int64(n)
 	if err != nil {
 		return n, err
 	}

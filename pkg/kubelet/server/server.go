@@ -20,6 +20,8 @@ import (
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
 	statsapi "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
+
+	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
 
 // Pods knows the pods of this node, each with the newest status that the kubelet has computed.
@@ -27,9 +29,9 @@ type Pods interface {
 	Pods() []*v1.Pod
 	// Pod gives the pod of that name; false when there is none on this node.
 	Pod(namespace, name string) (*v1.Pod, bool)
-	// Running gives the runtime's ID of the container's instance that runs, whatever the status calls it: one whose postStart
-	// hook has not ended is still waiting there.
-	Running(uid types.UID, container string) (string, bool)
+	// Instance gives the newest instance of a container as the runtime has it, whatever the status calls it: one whose postStart
+	// hook has not ended is still waiting there. It is false when there is none.
+	Instance(uid types.UID, container string) (podstate.Container, bool)
 }
 
 // Images tells the use of the file system that holds images.
@@ -85,6 +87,8 @@ type Server struct {
 	cfg     Config
 	handler http.Handler
 	logs    *os.Root // /var/log; nil unless it is served
+	// reads are the reads of logs that were just made.
+	reads reads
 }
 
 // New checks the configuration and builds the routes.

@@ -23,6 +23,8 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	internalapi "k8s.io/cri-api/pkg/apis"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
 
 // fakeRuntime is a container runtime with what a test gives it; what is not given is not called.
@@ -98,10 +100,10 @@ func (p podSet) Pod(namespace, name string) (*v1.Pod, bool) {
 	return nil, false
 }
 
-// Running knows c, and a container whose hook still runs, which its status does not call running.
-func (p podSet) Running(uid types.UID, container string) (string, bool) {
+// Instance knows c, and a container whose hook still runs, which its status does not call running.
+func (p podSet) Instance(uid types.UID, container string) (podstate.Container, bool) {
 	id := map[string]string{"c": "now", "hooking": "hooking-id"}[container]
-	return id, uid == "uid-1" && id != ""
+	return podstate.Container{ID: id, Phase: podstate.Running}, uid == "uid-1" && id != ""
 }
 
 func runningPod() *v1.Pod {

@@ -52,19 +52,6 @@ func (s *Server) serveExec(w http.ResponseWriter, r *http.Request) {
 	s.relay(w, r, answer.GetUrl(), err)
 }
 
-// serveAttach connects the client to the streams of a container's own process.
-func (s *Server) serveAttach(w http.ResponseWriter, r *http.Request) {
-	id, streams, err := s.streamTarget(r)
-	if err != nil {
-		writeError(w, err, http.StatusInternalServerError)
-		return
-	}
-	answer, err := s.cfg.Runtime.Attach(r.Context(), &runtimeapi.AttachRequest{
-		ContainerId: id, Stdin: streams.stdin, Stdout: streams.stdout, Stderr: streams.stderr, Tty: streams.tty,
-	})
-	s.relay(w, r, answer.GetUrl(), err)
-}
-
 func (s *Server) streamTarget(r *http.Request) (string, stdio, error) {
 	streams, err := streamsOf(r.URL.Query())
 	if err != nil {
@@ -127,9 +114,9 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, address string, e
 		writeError(w, err, http.StatusInternalServerError)
 		return
 	}
-	location, err := url.Parse(address)
+	location, err := urlOf(address)
 	if err != nil {
-		http.Error(w, "parse streaming address of the runtime: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	// What the caller proved its identity with is nobody's business but ours.
@@ -138,6 +125,14 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, address string, e
 	handler := proxy.NewUpgradeAwareHandler(location, nil, false, true, relayErrors{})
 	handler.RejectForwardingRedirects = true
 	handler.ServeHTTP(w, request)
+}
+
+func urlOf(address string) (*url.URL, error) {
+	location, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("parse streaming address of the runtime: %w", err)
+	}
+	return location, nil
 }
 
 // relayErrors tells the client why the runtime could not be reached.

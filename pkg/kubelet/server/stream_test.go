@@ -55,10 +55,15 @@ func (shell) PortForward(_ context.Context, sandbox string, port int32, stream i
 // streamingRuntime is a runtime with a real CRI streaming server, as containerd has one.
 func streamingRuntime(t *testing.T) *fakeRuntime {
 	t.Helper()
+	return streamingRuntimeOf(t, shell{})
+}
+
+func streamingRuntimeOf(t *testing.T, containers streaming.Runtime) *fakeRuntime {
+	t.Helper()
 	front := httptest.NewUnstartedServer(nil)
 	config := streaming.DefaultConfig
 	config.BaseURL = &url.URL{Scheme: "http", Host: front.Listener.Addr().String()}
-	server, err := streaming.NewServer(config, shell{})
+	server, err := streaming.NewServer(config, containers)
 	if err != nil {
 		t.Fatal(err)
 	}
