@@ -126,7 +126,7 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 	p := &parts{
 		k: k, runtimeAPI: r, imageAPI: i, facts: f, objects: k.objects,
 		publisher: status.Publisher{Client: k.cfg.Client}, hookAgent: "kube-lifecycle/" + minor(),
-		events: newEvents(ctx, k.cfg.Client, k.cfg.NodeName),
+		events: newEvents(ctx, k.cfg.Client, k.cfg.NodeName), probed: newProbeMetrics(),
 	}
 	if p.records, err = record.Open(klog.FromContext(ctx), filepath.Join(k.cfg.Root, "records")); err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (k *Kubelet) build(ctx context.Context, r criapi.RuntimeService, i criapi.I
 		api.Usage, api.Streaming = p.resources, value(k.cfg.Kubelet.EnableDebuggingHandlers, true)
 		api.SystemLogs = value(k.cfg.Kubelet.EnableSystemLogHandler, true) && api.Streaming
 		api.PodLogs, api.RootDir, api.Configz, api.Started = k.cfg.Kubelet.PodLogsDir, k.cfg.Root, k.cfg.Kubelet, f.started
-		api.Metrics = p.newMetrics()
+		api.Metrics, api.ProbeMetrics = p.newMetrics(), p.probed.registry
 		if p.server, err = server.New(api); err != nil {
 			return nil, err
 		}
@@ -276,6 +276,8 @@ func (p *parts) probeConfig() probes.Config {
 		},
 		Notify:    func(r podstate.ProbeResult) { p.pool.Probe(r) },
 		Event:     p.record,
+		Observe:   p.probed.observe,
+		Forget:    p.probed.forget,
 		Restarted: func(startedAt time.Time) bool { return startedAt.Before(p.facts.started) },
 	}
 }

@@ -42,6 +42,7 @@ type parts struct {
 	resources  *resources.Manager
 	node       *node.Node
 	probes     *probes.Manager
+	probed     *probeMetrics
 	pool       *worker.Pool
 	server     *server.Server
 	mirrors    *mirrors.Keeper

@@ -22,6 +22,9 @@ type Config struct {
 	Notify func(podstate.ProbeResult)
 	// Event records an event on a container.
 	Event func(pod *v1.Pod, container, eventType, reason, message string)
+	// Observe takes every probe with its time; Forget tells that a pod is not probed any more. Both may be nil; they must not block.
+	Observe func(pod *v1.Pod, container string, kind podstate.ProbeKind, v Verdict, took time.Duration)
+	Forget  func(pod *v1.Pod)
 	// Restarted: the kubelet found running containers at its start. First probes are then spread over their period, so
 	// that not all of a node's probes come at once.
 	Restarted func(startedAt time.Time) bool
@@ -30,7 +33,8 @@ type Config struct {
 // Verdict is the result of one probe.
 type Verdict int
 
-// The verdicts. Warning is a success about which users are told; Unknown is a fault of the kubelet or runtime, not of the container.
+// The verdicts. Warning is a success about which users are told; Unknown is a fault of the kubelet or runtime, not of the
+// container.
 const (
 	Success Verdict = iota
 	Warning
@@ -93,8 +97,20 @@ func (m *Manager) Set(pod *v1.Pod, targets []podstate.ProbeTarget) {
 			delete(have, k)
 		}
 	}
-	if len(have) == 0 {
+	if _, probed := m.running[pod.UID]; probed && len(have) == 0 {
 		delete(m.running, pod.UID)
+		if m.cfg.Forget != nil {
+			m.cfg.Forget(pod)
+		}
+	}
+}
+
+// observe tells of one probe, unless it has been ended meanwhile: nothing is told of a pod after Forget.
+func (m *Manager) observe(ctx context.Context, pod *v1.Pod, t podstate.ProbeTarget, kind podstate.ProbeKind, v Verdict, took time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cfg.Observe != nil && ctx.Err() == nil {
+		m.cfg.Observe(pod, t.Container.Name, kind, v, took)
 	}
 }
 
@@ -165,10 +181,12 @@ func (m *Manager) firstDelay(t podstate.ProbeTarget, probe *v1.Probe, period tim
 // once carries out the probe and records what is not a success. known is false when nothing could be learned.
 func (m *Manager) once(ctx context.Context, pod *v1.Pod, t podstate.ProbeTarget, kind podstate.ProbeKind, probe *v1.Probe) (ok, known bool) {
 	timeout := time.Duration(max(probe.TimeoutSeconds, 1)) * time.Second
+	began := time.Now()
 	verdict, text := m.cfg.Run(ctx, probe.ProbeHandler, t, timeout)
 	if ctx.Err() != nil {
 		return false, false
 	}
+	m.observe(ctx, pod, t, kind, verdict, time.Since(began))
 	switch verdict {
 	case Success:
 		return true, true

@@ -57,6 +57,8 @@ func run(t *testing.T, c *v1.Container, started bool, answer func(kind string, a
 		ctx, cancel := context.WithCancel(context.Background())
 		began := time.Now()
 		var mu sync.Mutex
+		var forgotten bool
+		observed := 0
 		m := New(ctx, Config{
 			Run: func(_ context.Context, h v1.ProbeHandler, _ podstate.ProbeTarget, _ time.Duration) (Verdict, string) {
 				return answer(h.Exec.Command[0], time.Since(began)), "text"
@@ -71,6 +73,18 @@ func run(t *testing.T, c *v1.Container, started bool, answer func(kind string, a
 				defer mu.Unlock()
 				events++
 			},
+			Observe: func(*v1.Pod, string, podstate.ProbeKind, Verdict, time.Duration) {
+				mu.Lock()
+				defer mu.Unlock()
+				if observed++; forgotten {
+					t.Error("a probe is observed of a pod that was forgotten")
+				}
+			},
+			Forget: func(*v1.Pod) {
+				mu.Lock()
+				defer mu.Unlock()
+				forgotten = true
+			},
 		})
 		pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{UID: "u"}}
 		targets := []podstate.ProbeTarget{{Container: c, ContainerID: "1", StartedAt: began, Started: started}}
@@ -83,6 +97,9 @@ func run(t *testing.T, c *v1.Container, started bool, answer func(kind string, a
 		synctest.Wait()
 		if n := len(m.running); n != 0 {
 			t.Errorf("%d pods still probed", n)
+		}
+		if !forgotten || observed == 0 {
+			t.Errorf("%d probes were observed, forgotten at the end: %v", observed, forgotten)
 		}
 		cancel()
 		m.Wait()
