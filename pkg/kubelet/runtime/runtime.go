@@ -49,7 +49,8 @@ type Runtime struct {
 	cfg Config
 	// started has one token after something was started, for Watch.
 	started chan struct{}
-	// readOnly caches which handlers can mount recursively read-only; guarded by mu, filled at first use.
+	// readOnly caches which handlers can mount recursively read-only; guarded by mu, filled at first use and emptied when the
+	// runtime was away.
 	mu       sync.Mutex
 	readOnly map[string]bool
 	// removals are the calls at a time that remove something.
@@ -262,7 +263,14 @@ func (r *Runtime) writeHosts(pod *v1.Pod, ips []string) (string, error) {
 	return path, nil
 }
 
-// recursiveReadOnly asks the runtime once which handlers can do it.
+// forgetFeatures lets the runtime be asked anew what it can: it may have come back as another version.
+func (r *Runtime) forgetFeatures() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.readOnly = nil
+}
+
+// recursiveReadOnly asks the runtime which handlers can do it, once in its life.
 func (r *Runtime) recursiveReadOnly(ctx context.Context, pod *v1.Pod) (bool, error) {
 	handler, err := r.cfg.Handler(pod)
 	if err != nil {

@@ -44,6 +44,7 @@ func (r *Runtime) Watch(ctx context.Context, changed func(types.UID)) {
 		case unsupported := <-lost:
 			// Whatever happened while the stream was away shows in a relist.
 			noEvents = noEvents || unsupported
+			r.forgetFeatures()
 			timer.Reset(0)
 		case <-r.started:
 			if noEvents {

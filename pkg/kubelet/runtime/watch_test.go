@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	criapi "k8s.io/cri-api/pkg/apis"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -91,6 +92,52 @@ func TestWatchWithoutEvents(t *testing.T) {
 		expect("it has ended", 1, 1, 1, false)
 		time.Sleep(10 * time.Minute)
 		expect("nothing runs again", 9, 11, 0, false)
+		cancel()
+		<-done
+	})
+}
+
+// breaking is a runtime whose event stream breaks, and that comes back with more features.
+type breaking struct {
+	mute
+	broken chan struct{}
+	asked  int
+}
+
+func (b *breaking) GetContainerEvents(ctx context.Context, _ chan *runtimeapi.ContainerEventResponse, _ func(runtimeapi.RuntimeService_GetContainerEventsClient)) error {
+	select {
+	case <-ctx.Done():
+	case <-b.broken:
+	}
+	return status.Error(codes.Unavailable, "the runtime went away")
+}
+
+func (b *breaking) Status(context.Context, bool) (*runtimeapi.StatusResponse, error) {
+	b.asked++
+	features := &runtimeapi.RuntimeHandlerFeatures{RecursiveReadOnlyMounts: b.asked > 1}
+	return &runtimeapi.StatusResponse{RuntimeHandlers: []*runtimeapi.RuntimeHandler{{Features: features}}}, nil
+}
+
+// TestFeaturesAreReadAnew: a runtime that was away may have come back as another version.
+func TestFeaturesAreReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		b := &breaking{broken: make(chan struct{})}
+		r := New(Config{CRI: b, Handler: func(*v1.Pod) (string, error) { return "", nil }})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Watch(ctx, func(types.UID) {})
+		}()
+		for step, want := range []bool{false, false, true, true} {
+			if step == 2 {
+				b.broken <- struct{}{}
+				synctest.Wait()
+			}
+			if got, err := r.recursiveReadOnly(ctx, &v1.Pod{}); err != nil || got != want {
+				t.Errorf("step %d: %v, %v; want %v", step, got, err, want)
+			}
+		}
 		cancel()
 		<-done
 	})
