@@ -13,6 +13,9 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	cri "k8s.io/cri-client/pkg"
+	kubelettypes "k8s.io/kubelet/pkg/types"
 
 	"github.com/proa-sh/proa/pkg/kubelet/runtime/containerdtest"
 )
@@ -27,6 +30,7 @@ func TestContainerdRecord(t *testing.T) {
 	t.Run("claims", func(t *testing.T) { testClaims(r.with(t)) })
 	t.Run("somebody else's mount in a volume", func(t *testing.T) { testForeignMount(r.with(t)) })
 	t.Run("an orphan's hook", func(t *testing.T) { testOrphanHook(r.with(t)) })
+	t.Run("a sandbox that comes late", func(t *testing.T) { testLateSandbox(r.with(t)) })
 	t.Run("all containers restart", func(t *testing.T) { testRestartAll(r.with(t)) })
 }
 
@@ -272,6 +276,40 @@ func onlyBad(files []string) bool {
 		}
 	}
 	return true
+}
+
+// testLateSandbox: what comes to life of a pod that nobody runs, long after the kubelet's start, is ended.
+func testLateSandbox(r *rig) {
+	r.create("early", v1.PodSpec{Containers: []v1.Container{run("pause")}})
+	r.wait("early", "ready", ready) // the kubelet knows by now what is desired
+	service, err := cri.NewRemoteRuntimeService(context.Background(), r.containerd.Endpoint, 10*time.Second, nil, false)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer service.Close(context.Background())
+	labels := map[string]string{
+		kubelettypes.KubernetesPodNameLabel: "late", kubelettypes.KubernetesPodNamespaceLabel: "test", kubelettypes.KubernetesPodUIDLabel: "late-uid",
+	}
+	host := runtimeapi.NamespaceMode_NODE
+	_, err = service.RunPodSandbox(context.Background(), &runtimeapi.PodSandboxConfig{
+		Metadata: &runtimeapi.PodSandboxMetadata{Name: "late", Uid: "late-uid", Namespace: "test"}, Labels: labels,
+		Linux: &runtimeapi.LinuxPodSandboxConfig{
+			CgroupParent:    r.containerd.CgroupRoot + "/late",
+			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{NamespaceOptions: &runtimeapi.NamespaceOption{Network: host}},
+		},
+	}, "")
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.eventually("the sandbox is gone", func() bool {
+		left, err := service.ListPodSandbox(context.Background(), &runtimeapi.PodSandboxFilter{LabelSelector: labels})
+		if err != nil {
+			r.Fatal(err)
+		}
+		return len(left) == 0
+	})
+	r.remove("early")
+	r.wait("early", "gone", gone)
 }
 
 // testRestartAll: the exit of one container restarts all, init containers first, in the same sandbox.
