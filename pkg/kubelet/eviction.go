@@ -27,7 +27,12 @@ import (
 func (p *parts) evictionConfig() (eviction.Config, error) {
 	c := p.k.cfg.Kubelet
 	thresholds, err := thresholds(&p.k.cfg)
+	var local func(context.Context) map[*v1.Pod]eviction.LocalUse
+	if value(c.LocalStorageCapacityIsolation, true) {
+		local = p.localUse
+	}
 	return eviction.Config{
+		Local:      local,
 		Thresholds: thresholds, Transition: c.EvictionPressureTransitionPeriod.Duration, MaxGrace: int64(c.EvictionMaxPodGracePeriod),
 		Observe:    p.observeNode,
 		Free:       func(ctx context.Context) error { return p.images.RemoveUnused(ctx, p.imagesInUse) },

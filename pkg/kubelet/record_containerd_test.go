@@ -27,6 +27,7 @@ func TestContainerdRecord(t *testing.T) {
 	t.Run("resized while no kubelet runs", func(t *testing.T) { testResizedWhileDown(r.with(t)) })
 	t.Run("resources of the whole pod", func(t *testing.T) { testPodResize(r.with(t)) })
 	t.Run("memory below its use", func(t *testing.T) { testLowerMemory(r.with(t)) })
+	t.Run("more on disk than allowed", func(t *testing.T) { testDiskLimit(r.with(t)) })
 	t.Run("claims", func(t *testing.T) { testClaims(r.with(t)) })
 	t.Run("somebody else's mount in a volume", func(t *testing.T) { testForeignMount(r.with(t)) })
 	t.Run("an orphan's hook", func(t *testing.T) { testOrphanHook(r.with(t)) })
@@ -181,6 +182,22 @@ func testLowerMemory(r *rig) {
 	}
 	r.remove("low")
 	r.wait("low", "gone", gone)
+}
+
+// testDiskLimit: a volume that has more in it than its limit costs the pod its place.
+func testDiskLimit(r *rig) {
+	write := run("write", "/v/file", strings.Repeat("x", 100_000))
+	write.Name, write.VolumeMounts = "write", []v1.VolumeMount{{Name: "v", MountPath: "/v"}}
+	r.create("disk", v1.PodSpec{
+		InitContainers: []v1.Container{write}, Containers: []v1.Container{run("pause")},
+		Volumes: []v1.Volume{{Name: "v", VolumeSource: v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{SizeLimit: new(resource.MustParse("64Ki"))}}}},
+	})
+	pod := r.wait("disk", "evicted", func(p *v1.Pod) bool { return p != nil && p.Status.Phase == v1.PodFailed })
+	if pod.Status.Reason != "Evicted" || pod.Status.Message != `Usage of EmptyDir volume "v" exceeds the limit "64Ki". ` {
+		r.Errorf("status is %q %q", pod.Status.Reason, pod.Status.Message)
+	}
+	r.remove("disk")
+	r.wait("disk", "gone", gone)
 }
 
 // testClaims: a pod that claims what this kubelet cannot give does not start as if it claimed nothing.

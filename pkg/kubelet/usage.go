@@ -11,9 +11,11 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
 	kubelettypes "k8s.io/kubelet/pkg/types"
 
 	"github.com/proa-sh/proa/pkg/kubelet/eviction"
+	"github.com/proa-sh/proa/pkg/pods"
 )
 
 // usageOf gives the question what a pod uses of a resource.
@@ -41,6 +43,57 @@ func (p *parts) usageOf(ctx context.Context, r eviction.Resource) func(*v1.Pod) 
 	}
 }
 
+// localUse measures the pods that have a limit on what they have on the node's disk. One that cannot be measured is left out.
+func (p *parts) localUse(ctx context.Context) map[*v1.Pod]eviction.LocalUse {
+	var limited []*v1.Pod
+	for _, s := range p.pool.Snapshots() {
+		if !s.Ending && !s.Stopped && eviction.HasLocalLimits(s.Pod) {
+			limited = append(limited, s.Pod)
+		}
+	}
+	if len(limited) == 0 {
+		return nil
+	}
+	logger := klog.FromContext(ctx)
+	layers, err := p.containerLayers(ctx)
+	if err != nil {
+		logger.Error(err, "Could not measure what pods have on disk")
+		return nil
+	}
+	used := map[*v1.Pod]eviction.LocalUse{}
+	for _, pod := range limited {
+		use, err := p.localUseOf(pod, layers[pod.UID])
+		if err != nil {
+			logger.Error(err, "Could not measure what a pod has on disk", "pod", klog.KObj(pod))
+			continue
+		}
+		used[pod] = use
+	}
+	return used
+}
+
+// localUseOf measures one pod. layers are the writable layers of its containers.
+func (p *parts) localUseOf(pod *v1.Pod, layers map[string]disk) (eviction.LocalUse, error) {
+	use := eviction.LocalUse{EmptyDirs: map[string]int64{}, Containers: map[string]int64{}}
+	all, err := p.diskOf(pod)
+	errs := []error{err}
+	for i := range pod.Spec.Volumes {
+		if v := &pod.Spec.Volumes[i]; v.EmptyDir != nil && v.EmptyDir.Medium == v1.StorageMediumDefault {
+			size, err := diskBelow(p.volumes.EmptyDir(pod.UID, v.Name))
+			errs = append(errs, err)
+			use.EmptyDirs[v.Name] = size.bytes
+		}
+	}
+	for c := range pods.AllContainers(pod) {
+		log, err := diskBelow(filepath.Join(p.paths().LogDir(pod.Namespace, pod.Name, pod.UID), c.Name))
+		errs = append(errs, err)
+		use.Containers[c.Name] = log.bytes + layers[c.Name].bytes
+		all.add(layers[c.Name])
+	}
+	use.Total = all.bytes
+	return use, errors.Join(errs...)
+}
+
 // disk is a use of disk.
 type disk struct{ bytes, inodes int64 }
 
@@ -48,16 +101,34 @@ func (d *disk) add(other disk) { d.bytes, d.inodes = d.bytes+other.bytes, d.inod
 
 // writableLayers is what containers have written to their own file systems, by pod.
 func (p *parts) writableLayers(ctx context.Context) (map[types.UID]disk, error) {
+	layers, err := p.containerLayers(ctx)
+	sums := map[types.UID]disk{}
+	for uid, containers := range layers {
+		sum := disk{}
+		for _, layer := range containers {
+			sum.add(layer)
+		}
+		sums[uid] = sum
+	}
+	return sums, err
+}
+
+// containerLayers is what containers have written to their own file systems, by pod and container.
+func (p *parts) containerLayers(ctx context.Context) (map[types.UID]map[string]disk, error) {
 	stats, err := p.runtimeAPI.ListContainerStats(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask the container runtime what containers use: %w", err)
 	}
-	used := map[types.UID]disk{}
+	used := map[types.UID]map[string]disk{}
 	for _, s := range stats {
-		uid := types.UID(s.GetAttributes().GetLabels()[kubelettypes.KubernetesPodUIDLabel])
-		sum := used[uid]
+		labels := s.GetAttributes().GetLabels()
+		uid, name := types.UID(labels[kubelettypes.KubernetesPodUIDLabel]), labels[kubelettypes.KubernetesContainerNameLabel]
+		if used[uid] == nil {
+			used[uid] = map[string]disk{}
+		}
+		sum := used[uid][name]
 		sum.add(disk{int64(s.GetWritableLayer().GetUsedBytes().GetValue()), int64(s.GetWritableLayer().GetInodesUsed().GetValue())})
-		used[uid] = sum
+		used[uid][name] = sum
 	}
 	return used, nil
 }

@@ -211,3 +211,50 @@ func TestManager(t *testing.T) {
 		}
 	})
 }
+
+// TestLimits: pods with too much on disk are ended though nothing runs short, and are not measured all the time.
+func TestLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pod := &v1.Pod{Spec: v1.PodSpec{Volumes: []v1.Volume{{Name: "v", VolumeSource: v1.VolumeSource{
+			EmptyDir: &v1.EmptyDirVolumeSource{SizeLimit: new(resource.MustParse("1Ki"))}}}}}}
+		var mu sync.Mutex
+		used, measured, ended := int64(1), 0, 0
+		m := New(Config{
+			Observe: func(context.Context) (map[Signal]Observation, error) { return nil, nil },
+			Local: func(context.Context) map[*v1.Pod]LocalUse {
+				mu.Lock()
+				defer mu.Unlock()
+				measured++
+				return map[*v1.Pod]LocalUse{pod: {EmptyDirs: map[string]int64{"v": used}}}
+			},
+			End: func(*v1.Pod, podstate.Ending) {
+				mu.Lock()
+				defer mu.Unlock()
+				ended++
+				used = 1
+			},
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- m.Run(ctx) }()
+		<-time.After(time.Minute)
+		synctest.Wait()
+		mu.Lock()
+		if measured < 3 || measured > 5 || ended != 0 {
+			t.Errorf("within its limit: measured %d times in a minute, ended %d times", measured, ended)
+		}
+		used = 2000
+		mu.Unlock()
+		<-time.After(time.Minute)
+		synctest.Wait()
+		mu.Lock()
+		if ended != 1 {
+			t.Errorf("over its limit: ended %d times", ended)
+		}
+		mu.Unlock()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -16,6 +16,8 @@ const (
 	// period is how often the node is observed, relieving while something is being done about a shortage.
 	period    = 10 * time.Second
 	relieving = time.Second
+	// measuring is the least time between two measurements of pods with limits on what they have on disk.
+	measuring = 15 * time.Second
 	// maxWait is how long an ended pod is waited for before another one is ended.
 	maxWait = 30 * time.Second
 )
@@ -33,6 +35,8 @@ type Config struct {
 	Free func(ctx context.Context) error
 	// Candidates are the pods that run, with what they use and have requested of the resource.
 	Candidates func(ctx context.Context, r Resource) []Candidate
+	// Local gives the pods that have limits on what they have on the node's disk, with what they have; nil enforces none.
+	Local func(ctx context.Context) map[*v1.Pod]LocalUse
 	// End ends a pod; Stopped says whether nothing of it runs any more.
 	End     func(pod *v1.Pod, e podstate.Ending)
 	Stopped func(uid types.UID) bool
@@ -49,6 +53,8 @@ type Manager struct {
 	victim      types.UID
 	victimSince time.Time
 	freed       bool
+	// measured is when pods with limits were measured last; owned by Run's goroutine.
+	measured time.Time
 
 	mu       sync.Mutex
 	pressure Pressure // guarded by mu
@@ -68,7 +74,7 @@ func (m *Manager) Pressure() Pressure {
 
 // Run works until ctx ends.
 func (m *Manager) Run(ctx context.Context) error {
-	if len(m.cfg.Thresholds) == 0 {
+	if len(m.cfg.Thresholds) == 0 && m.cfg.Local == nil {
 		<-ctx.Done()
 		return nil
 	}
@@ -80,10 +86,26 @@ func (m *Manager) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
+		m.enforceLimits(ctx)
 		if m.look(ctx) {
 			timer.Reset(relieving)
 		} else {
 			timer.Reset(period)
+		}
+	}
+}
+
+// enforceLimits ends the pods that have more on the node's disk than they may.
+func (m *Manager) enforceLimits(ctx context.Context) {
+	now := time.Now()
+	if m.cfg.Local == nil || now.Sub(m.measured) < measuring {
+		return
+	}
+	m.measured = now
+	for pod, use := range m.cfg.Local(ctx) {
+		if e := OverLimit(pod, use); e != nil {
+			klog.FromContext(ctx).Info("Evicting pod", "pod", klog.KObj(pod), "podUID", pod.UID, "reason", e.Message, "usage", use.Total)
+			m.cfg.End(pod, *e)
 		}
 	}
 }

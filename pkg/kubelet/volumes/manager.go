@@ -86,6 +86,11 @@ func New(cfg Config) (*Manager, error) {
 // PodDir is the directory of the pod's own files on the host.
 func (m *Manager) PodDir(uid types.UID) string { return filepath.Join(m.root, "pods", string(uid)) }
 
+// EmptyDir is where an emptyDir volume of the pod lies on the host.
+func (m *Manager) EmptyDir(uid types.UID, volume string) string {
+	return filepath.Join(m.PodDir(uid), volumesDir, emptyDir{}.plugin(), volume)
+}
+
 // Setup makes every volume of the pod ready and returns their paths. It may be called again at any time: what is ready
 // stays as it is, but for content that has changed. The error joins one error for each volume that failed, worded as in
 // the event FailedMount.
