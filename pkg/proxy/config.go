@@ -42,6 +42,8 @@ type Config struct {
 	ClusterCIDRs        []netip.Prefix
 	BridgeInterface     string
 	InterfaceNamePrefix string
+	// TableName is the name of the nftables tables, in the families ip and ip6; empty: the constant TableName.
+	TableName string
 	// MasqueradeAll replaces the source of all connections to cluster addresses.
 	MasqueradeAll bool
 

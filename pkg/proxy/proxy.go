@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		defer table.Close()
 		tables[family] = table
 	}
-	damaged, err := nftables.Watch(ctx)
+	damaged, err := nftables.Watch(ctx, cmp.Or(p.config.TableName, TableName))
 	if err != nil {
 		return fmt.Errorf("run service proxy: watch nftables: %w", err)
 	}
@@ -112,7 +113,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 }
 
 func (c *Config) nftablesOptions() nftables.Options {
-	options := nftables.Options{MasqueradeAll: c.MasqueradeAll}
+	options := nftables.Options{Name: c.TableName, MasqueradeAll: c.MasqueradeAll}
 	switch c.DetectLocalMode {
 	case LocalModeClusterCIDR:
 		options.DetectLocal.ByPrefix = len(c.ClusterCIDRs) > 0
@@ -160,7 +161,7 @@ func (p *Proxy) loop(ctx context.Context, tables map[corev1.IPFamily]*nftables.T
 			}
 		}
 		if err := p.syncOnce(ctx, s); err != nil {
-			klog.FromContext(ctx).Error(err, "Could not write service rules", "retryAfter", wait)
+			klog.FromContext(ctx).Error(err, "Could not bring everything about Services up to date", "retryAfter", wait)
 			retry.Reset(wait)
 			wait = min(2*wait, lastRetry)
 			continue
@@ -183,11 +184,12 @@ func (p *Proxy) syncOnce(ctx context.Context, s *syncer) error {
 		more, _ := p.tracker.take()
 		names = append(names, more...)
 	}
-	if err := errors.Join(err, s.sync(ctx, names)); err != nil {
-		return err
+	done := s.sync(ctx, names)
+	done.rules = errors.Join(err, done.rules)
+	if done.rules == nil { // load balancers may send us everything, whatever else has failed
+		p.state.Written()
 	}
-	p.state.Written()
-	return nil
+	return done.err()
 }
 
 // check compares the tables with the kernel and says whether something has to be
@@ -230,9 +232,9 @@ func Prepare(settings conntrack.Settings) error {
 	return errors.Join(failures...)
 }
 
-// TableName is the name of the nftables tables that the proxy makes, in the families ip
+// TableName is the name of the nftables tables that a proxy makes unless it is given another, in the families ip
 // and ip6. Who keeps a ledger of changes to the host writes them down before Run.
 const TableName = nftables.TableName
 
-// Cleanup removes all rules of the proxy from the network namespace of the process.
-func Cleanup(ctx context.Context) error { return nftables.Cleanup(ctx) }
+// Cleanup removes all rules of a proxy with tables of the usual name from the network namespace of the process.
+func Cleanup(ctx context.Context) error { return nftables.Cleanup(ctx, TableName) }

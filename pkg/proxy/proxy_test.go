@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -303,4 +304,37 @@ func TestTwoServicesWantOneAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "pod-b", ask)
+}
+
+// TestHealthPortThatIsTaken: that one Service's health cannot be told takes the node out of no load balancer of another.
+func TestHealthPortThatIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", ":32001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, nil)
+	for i, name := range []string{"blocked", "good"} {
+		svc := b.service(name, []string{"10.96.0.10", "10.96.0.11"}[i], corev1.ProtocolTCP)
+		svc.Spec.Type, svc.Spec.ExternalTrafficPolicy = corev1.ServiceTypeLoadBalancer, corev1.ServiceExternalTrafficPolicyLocal
+		svc.Spec.HealthCheckNodePort = []int32{32001, 32002}[i]
+		create(t, b.client.DiscoveryV1().EndpointSlices("ns").Create, b.slice(name, corev1.ProtocolTCP, b.Pods[0]))
+		create(t, b.client.CoreV1().Services("ns").Create, svc)
+	}
+	front := netip.MustParseAddrPort("10.96.0.10:80")
+	eventually(t, "pod-a", func() string { return netnstest.Who(b.Pods[1].AskBriefly(t, "tcp", front)) })
+	eventually(t, "true", func() string { return strconv.FormatBool(b.proxy.state.Idle()) })
+	status := func(port uint16) string {
+		response, err := http.Get("http://" + netip.AddrPortFrom(netnstest.NodeAddrs()[0], port).String())
+		if err != nil {
+			return "no answer"
+		}
+		defer func() { _ = response.Body.Close() }()
+		return response.Status
+	}
+	eventually(t, "200 OK", func() string { return status(32002) })
+	// It is tried again.
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "200 OK", func() string { return status(32001) })
 }

@@ -48,9 +48,15 @@ func newSyncer(config *Config, t *tracker, tables map[corev1.IPFamily]*nftables.
 	}
 }
 
+// outcome is what sync could not do: rules could not be written, or something beside them failed while all rules are in the
+// kernel.
+type outcome struct{ rules, beside error }
+
+func (o outcome) err() error { return errors.Join(o.rules, o.beside) }
+
 // sync brings the given Services up to date. After an error the same Services need not
 // be given again, but sync has to be called again.
-func (s *syncer) sync(ctx context.Context, names []types.NamespacedName) error {
+func (s *syncer) sync(ctx context.Context, names []types.NamespacedName) outcome {
 	changes := map[corev1.IPFamily]nftables.Changes{}
 	for _, family := range families {
 		changes[family] = nftables.Changes{}
@@ -58,7 +64,7 @@ func (s *syncer) sync(ctx context.Context, names []types.NamespacedName) error {
 	for name := range s.failedCheck {
 		names = append(names, name)
 	}
-	var failures []error
+	var rules, beside []error
 	for _, name := range s.withAffected(names) {
 		svc, slicesOf := s.get(name)
 		var ports []model.ServicePort
@@ -66,20 +72,16 @@ func (s *syncer) sync(ctx context.Context, names []types.NamespacedName) error {
 			ports = s.claims.Grant(model.Ports(svc, slicesOf, s.node))
 		}
 		s.replace(name, ports, changes)
-		if err := s.setHealthCheck(ctx, name, svc, slicesOf); err != nil {
-			failures = append(failures, err)
-		}
+		beside = append(beside, s.setHealthCheck(ctx, name, svc, slicesOf))
 	}
 	for _, family := range families {
 		if err := s.write(ctx, family, changes[family]); err != nil {
-			failures = append(failures, err)
+			rules = append(rules, err)
 			continue
 		}
-		if err := s.forget(ctx, family); err != nil {
-			failures = append(failures, err)
-		}
+		beside = append(beside, s.forget(ctx, family))
 	}
-	return errors.Join(failures...)
+	return outcome{rules: errors.Join(rules...), beside: errors.Join(beside...)}
 }
 
 // forget cleans connection tracking once the kernel has the new endpoints.

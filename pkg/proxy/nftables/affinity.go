@@ -109,7 +109,7 @@ func (t *Table) forgetClients(ctx context.Context, keep keepers) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("forget clients of removed endpoints in nftables table %s of %s: %w", TableName, t.family, err)
+		return fmt.Errorf("forget clients of removed endpoints in nftables table %s of %s: %w", t.name(), t.family, err)
 	}
 	return nil
 }

@@ -12,10 +12,10 @@ import (
 // (seen with 1.0.6) aborts when it has to assign registers for a map update with keys
 // of more than 16 bytes. The kernel has just enough of them: 10 for the key, 5 for the
 // value, of 16 with 4 bytes each. nft lists the result as the rule's text.
-func addRememberRules6(socket *netfilterSocket, timeouts []time.Duration) error {
+func addRememberRules6(table string, socket *netfilterSocket, timeouts []time.Duration) error {
 	rules := make([]batchMessage, 0, len(timeouts))
 	for _, timeout := range timeouts {
-		rules = append(rules, batchMessage{unix.NFT_MSG_NEWRULE, rawRule(chainRemember, rememberExpressions6(timeout))})
+		rules = append(rules, batchMessage{unix.NFT_MSG_NEWRULE, rawRule(table, chainRemember, rememberExpressions6(timeout))})
 	}
 	if err := socket.send(unix.NFPROTO_IPV6, rules); err != nil {
 		return fmt.Errorf("add rules for IPv6 affinity: %w", err)

@@ -39,7 +39,7 @@ func benchTable(b *testing.B, services int) *Table {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		if err := Cleanup(context.Background()); err != nil {
+		if err := Cleanup(context.Background(), TableName); err != nil {
 			b.Error(err)
 		}
 	})

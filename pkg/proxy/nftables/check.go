@@ -23,7 +23,7 @@ func (t *Table) Check(ctx context.Context, deep bool) (damage string, err error)
 		return "table is gone", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("list nftables table %s of %s: %w", TableName, t.family, err)
+		return "", fmt.Errorf("list nftables table %s of %s: %w", t.name(), t.family, err)
 	}
 	wanted := t.inventory()
 	for _, kind := range []string{"chain", "set", "map"} {
@@ -33,9 +33,9 @@ func (t *Table) Check(ctx context.Context, deep bool) (damage string, err error)
 			}
 		}
 	}
-	found, err := countRules(t.family)
+	found, err := countRules(t.family, t.name())
 	if err != nil {
-		return "", fmt.Errorf("list rules of nftables table %s of %s: %w", TableName, t.family, err)
+		return "", fmt.Errorf("list rules of nftables table %s of %s: %w", t.name(), t.family, err)
 	}
 	for _, chain := range wanted.names["chain"] {
 		if found[chain] != wanted.rules[chain] {
@@ -107,7 +107,7 @@ func (t *Table) checkElements(ctx context.Context, inv inventory) (string, error
 			}
 			found, err := t.nft.ListElements(ctx, kind, name)
 			if err != nil {
-				return "", fmt.Errorf("list elements of nftables table %s of %s: %w", TableName, t.family, err)
+				return "", fmt.Errorf("list elements of nftables table %s of %s: %w", t.name(), t.family, err)
 			}
 			if len(found) != wanted[name] {
 				return fmt.Sprintf("%s %q has %d elements instead of %d", kind, name, len(found), wanted[name]), nil

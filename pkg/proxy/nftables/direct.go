@@ -24,7 +24,7 @@ const (
 // then takes 0.03 ms instead of 3 (BenchmarkChange, any number of Services), and a change
 // that deletes not the further 10 ms that nft needs to end: who closes such a socket
 // waits until the kernel has freed the memory of deleted elements.
-func changeElements(family corev1.IPFamily, socket *netfilterSocket, p *plan) error {
+func changeElements(family corev1.IPFamily, table string, socket *netfilterSocket, p *plan) error {
 	var changes []batchMessage
 	for _, change := range []struct {
 		kind     int
@@ -36,7 +36,7 @@ func changeElements(family corev1.IPFamily, socket *netfilterSocket, p *plan) er
 			for n < len(rest) && n < elementsPerMessage && rest[n].container == rest[0].container {
 				n++
 			}
-			body, err := elementList(rest[:n])
+			body, err := elementList(table, rest[:n])
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ func nfFamily(family corev1.IPFamily) uint8 {
 }
 
 // elementList is the body of a message about elements of one set or map.
-func elementList(list []element) ([]byte, error) {
+func elementList(table string, list []element) ([]byte, error) {
 	elements := nl.NewRtAttr(unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_LIST_ELEMENTS, nil)
 	for _, e := range list {
 		item := nl.NewRtAttr(unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, nil)
@@ -97,7 +97,7 @@ func elementList(list []element) ([]byte, error) {
 	}
 	var body []byte
 	for _, attr := range []*nl.RtAttr{
-		text(unix.NFTA_SET_ELEM_LIST_TABLE, TableName), text(unix.NFTA_SET_ELEM_LIST_SET, list[0].container), elements,
+		text(unix.NFTA_SET_ELEM_LIST_TABLE, table), text(unix.NFTA_SET_ELEM_LIST_SET, list[0].container), elements,
 	} {
 		body = append(body, attr.Serialize()...)
 	}

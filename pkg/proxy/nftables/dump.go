@@ -12,11 +12,11 @@ import (
 
 // countRules asks the kernel how many rules each chain of our table has; nft would read
 // all elements of the table to tell.
-func countRules(family corev1.IPFamily) (map[string]int, error) {
+func countRules(family corev1.IPFamily, name string) (map[string]int, error) {
 	counts := map[string]int{}
 	socket := &netfilterSocket{}
 	defer socket.close()
-	table := text(unix.NFTA_RULE_TABLE, TableName).Serialize()
+	table := text(unix.NFTA_RULE_TABLE, name).Serialize()
 	err := socket.dump(nfFamily(family), unix.NFT_MSG_GETRULE, table, func(body []byte) error {
 		attrs, err := nl.ParseRouteAttr(body)
 		if err != nil {
@@ -27,7 +27,7 @@ func countRules(family corev1.IPFamily) (map[string]int, error) {
 			value := string(bytes.TrimRight(attr.Value, "\x00"))
 			switch attr.Attr.Type {
 			case unix.NFTA_RULE_TABLE:
-				ours = value == TableName
+				ours = value == name
 			case unix.NFTA_RULE_CHAIN:
 				chain = value
 			}

@@ -46,7 +46,7 @@ func newWorld(t *testing.T, family corev1.IPFamily, options Options) *world {
 	w.table = table
 	t.Cleanup(table.Close)
 	t.Cleanup(func() {
-		if err := Cleanup(context.Background()); err != nil {
+		if err := Cleanup(context.Background(), TableName); err != nil {
 			t.Error(err)
 		}
 	})

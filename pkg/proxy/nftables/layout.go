@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/knftables"
 )
 
-// TableName is the name of the tables this package owns, one per family.
+// TableName is the name of the tables this package owns, one per family, unless Options give another.
 const TableName = "proa-proxy"
 
 // Sets and maps of the table. Their keys are fronts (address . protocol . port)

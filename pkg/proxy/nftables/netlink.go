@@ -14,14 +14,14 @@ import (
 // message of netfilter: family, version, resource id.
 const nfgenmsgLen = 4
 
-// rawRule is the body of a message that adds a rule to a chain of our table.
-func rawRule(chain string, expressions []*nl.RtAttr) []byte {
+// rawRule is the body of a message that adds a rule to a chain of a table.
+func rawRule(table, chain string, expressions []*nl.RtAttr) []byte {
 	list := nl.NewRtAttr(unix.NLA_F_NESTED|unix.NFTA_RULE_EXPRESSIONS, nil)
 	for _, e := range expressions {
 		list.AddChild(e)
 	}
 	var body []byte
-	for _, attr := range []*nl.RtAttr{text(unix.NFTA_RULE_TABLE, TableName), text(unix.NFTA_RULE_CHAIN, chain), list} {
+	for _, attr := range []*nl.RtAttr{text(unix.NFTA_RULE_TABLE, table), text(unix.NFTA_RULE_CHAIN, chain), list} {
 		body = append(body, attr.Serialize()...)
 	}
 	return body

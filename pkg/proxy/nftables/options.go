@@ -1,17 +1,23 @@
 package nftables
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/knftables"
 )
 
 // Options choose the fixed rules. They do not change while a Table exists.
 type Options struct {
+	// Name is that of the tables; empty: TableName. Two proxies in one network namespace, for two clusters, need two.
+	Name string
 	// MasqueradeAll replaces the source of all connections to cluster addresses.
 	MasqueradeAll bool
 	// DetectLocal tells pods on this node from everybody else.
 	DetectLocal DetectLocal
 }
+
+func (o Options) tableName() string { return cmp.Or(o.Name, TableName) }
 
 // DetectLocal says how a packet from a pod is known. At most one field is set; if
 // none is, nobody is known to be a pod and cluster addresses see real sources.

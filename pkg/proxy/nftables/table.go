@@ -36,12 +36,14 @@ type Table struct {
 // must be there and the process allowed to use it in its network namespace.
 func New(family corev1.IPFamily, options Options) (*Table, error) {
 	// By netlink it lists names without reading all elements first, as nft does.
-	nft, err := knftables.New(nftFamily(family), TableName, knftables.UseNetlink)
+	nft, err := knftables.New(nftFamily(family), options.tableName(), knftables.UseNetlink)
 	if err != nil {
 		return nil, fmt.Errorf("use nftables for %s: %w", family, err)
 	}
 	return &Table{family: family, options: options, nft: nft, socket: &netfilterSocket{}}, nil
 }
+
+func (t *Table) name() string { return t.options.tableName() }
 
 // ErrUnknownState says that the difference to the kernel's state is not known, so
 // that Resync has to come first.
@@ -61,7 +63,7 @@ func (t *Table) Apply(ctx context.Context, changes Changes) error {
 		if err := t.change(ctx, p); err != nil {
 			t.committed = nil
 			return fmt.Errorf("change nftables table %s of %s (%d elements added, %d removed): %w",
-				TableName, t.family, len(p.add), len(p.remove), err)
+				t.name(), t.family, len(p.add), len(p.remove), err)
 		}
 		klog.FromContext(ctx).V(4).Info("Changed nftables table", "family", t.family, "ports", len(p.ports),
 			"added", len(p.add), "removed", len(p.remove))
@@ -78,7 +80,7 @@ func (t *Table) Apply(ctx context.Context, changes Changes) error {
 // change writes the difference to what the kernel has.
 func (t *Table) change(ctx context.Context, p *plan) error {
 	if t.socket != nil && p.direct() {
-		return changeElements(t.family, t.socket, p)
+		return changeElements(t.family, t.name(), t.socket, p)
 	}
 	tx := t.nft.NewTransaction()
 	t.write(tx, p)
@@ -98,7 +100,7 @@ func (t *Table) Resync(ctx context.Context, ports []model.ServicePort) error {
 	p := planChanges(fresh, changes)
 	t.committed = nil
 	if err := t.rewrite(ctx, p); err != nil {
-		return fmt.Errorf("write nftables table %s of %s: %w", TableName, t.family, err)
+		return fmt.Errorf("write nftables table %s of %s: %w", t.name(), t.family, err)
 	}
 	fresh.commit(p)
 	if err := t.forgetClients(ctx, liveClients(fresh)); err != nil {
@@ -133,7 +135,7 @@ func (t *Table) run(ctx context.Context, tx *knftables.Transaction, p *plan) err
 		return err
 	}
 	if t.family == corev1.IPv6Protocol && len(p.newTimeouts) > 0 && t.socket != nil {
-		return addRememberRules6(t.socket, p.newTimeouts)
+		return addRememberRules6(t.name(), t.socket, p.newTimeouts)
 	}
 	return nil
 }
@@ -243,16 +245,16 @@ func (t *Table) SetPodSources(ctx context.Context, prefixes []netip.Prefix) erro
 	}
 	if err := t.nft.Run(ctx, tx); err != nil {
 		t.committed = nil
-		return fmt.Errorf("set pod sources in nftables table %s of %s: %w", TableName, t.family, err)
+		return fmt.Errorf("set pod sources in nftables table %s of %s: %w", t.name(), t.family, err)
 	}
 	return nil
 }
 
-// Cleanup removes the tables of both families. It is no error if there are none.
-func Cleanup(ctx context.Context) error {
+// Cleanup removes the tables of that name in both families. It is no error if there are none.
+func Cleanup(ctx context.Context, name string) error {
 	var failures []error
 	for _, family := range []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol} {
-		nft, err := knftables.New(nftFamily(family), TableName)
+		nft, err := knftables.New(nftFamily(family), name)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("use nftables for %s: %w", family, err))
 			continue
@@ -262,7 +264,7 @@ func Cleanup(ctx context.Context) error {
 		tx.Add(&knftables.Table{})
 		tx.Delete(&knftables.Table{})
 		if err := nft.Run(ctx, tx); err != nil {
-			failures = append(failures, fmt.Errorf("delete nftables table %s of %s: %w", TableName, family, err))
+			failures = append(failures, fmt.Errorf("delete nftables table %s of %s: %w", name, family, err))
 		}
 	}
 	return errors.Join(failures...)

@@ -6,18 +6,47 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/klog/v2"
 )
 
-// Watch tells on the returned channel when tables of ours may have been damaged: when
+// firstReopen and lastReopen bound the wait until a socket that failed is opened anew; it doubles.
+const (
+	firstReopen = 100 * time.Millisecond
+	lastReopen  = time.Minute
+)
+
+// Watch tells on the returned channel when tables of that name may have been damaged: when
 // somebody (maybe ourselves, in Resync) deleted one, or its chains, rules or sets, or
-// when the kernel dropped reports of such changes. Receivers find out by Check. Changes
-// of elements are not reported. The channel is closed when ctx ends.
-func Watch(ctx context.Context) (<-chan struct{}, error) {
+// when reports of such changes were lost. Receivers find out by Check. Changes
+// of elements are not reported. The channel is closed when ctx ends, and not before: what fails is
+// opened anew.
+func Watch(ctx context.Context, table string) (<-chan struct{}, error) {
+	socket, err := openWatch()
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{table: table, open: openWatch, damaged: make(chan struct{}, 1)}
+	go w.run(ctx, socket)
+	return w.damaged, nil
+}
+
+// watch reads reports of changes.
+type watch struct {
+	table   string
+	open    func() (io.ReadCloser, error)
+	damaged chan struct{}
+}
+
+func openWatch() (io.ReadCloser, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
@@ -27,29 +56,66 @@ func Watch(ctx context.Context) (<-chan struct{}, error) {
 	if err := subscribe(fd); err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
-	damaged := make(chan struct{}, 1)
-	stop := context.AfterFunc(ctx, func() { _ = socket.Close() })
-	go func() {
-		defer close(damaged)
-		defer stop()
-		buffer := make([]byte, 1<<16)
-		for {
-			n, err := socket.Read(buffer)
-			switch {
-			case errors.Is(err, syscall.ENOBUFS):
-			case err != nil:
-				_ = socket.Close()
+	return socket, nil
+}
+
+func (w *watch) run(ctx context.Context, socket io.ReadCloser) {
+	defer close(w.damaged)
+	again := wait.Backoff{Duration: firstReopen, Factor: 2, Steps: math.MaxInt32, Cap: lastReopen}
+	for {
+		err := w.read(ctx, socket)
+		for socket = nil; socket == nil; socket, err = w.open() {
+			if ctx.Err() != nil {
 				return
-			case !concernsUs(buffer[:n]):
-				continue
 			}
-			select {
-			case damaged <- struct{}{}:
-			default:
+			pause := again.Step()
+			klog.FromContext(ctx).Error(err, "Changes of nftables by others are not seen for a while", "retryAfter", pause)
+			if !sleep(ctx, pause) {
+				return
 			}
 		}
+		w.tell() // of what may have been lost
+	}
+}
+
+// read tells of reports until the socket fails or ctx ends, and closes it.
+func (w *watch) read(ctx context.Context, socket io.ReadCloser) error {
+	stop := context.AfterFunc(ctx, func() { _ = socket.Close() })
+	defer func() {
+		if stop() {
+			_ = socket.Close()
+		}
 	}()
-	return damaged, nil
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := socket.Read(buffer)
+		switch {
+		case errors.Is(err, syscall.ENOBUFS):
+		case err != nil:
+			return err
+		case !concernsUs(buffer[:n], w.table):
+			continue
+		}
+		w.tell()
+	}
+}
+
+func (w *watch) tell() {
+	select {
+	case w.damaged <- struct{}{}:
+	default:
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // subscribe joins the group of nftables changes, without those that begin with an
@@ -89,9 +155,9 @@ func swapped(value uint16) uint32 {
 	return uint32(binary.NativeEndian.Uint16([]byte{byte(value >> 8), byte(value)}))
 }
 
-// concernsUs looks for messages of deletion that name one of our tables. The name is
+// concernsUs looks for messages of deletion that name the table. The name is
 // the first attribute of all of them.
-func concernsUs(data []byte) bool {
+func concernsUs(data []byte, table string) bool {
 	messages, err := syscall.ParseNetlinkMessage(data)
 	if err != nil {
 		// Cut off: something may be lost.
@@ -105,7 +171,7 @@ func concernsUs(data []byte) bool {
 				continue
 			}
 			name := m.Data[nfgenmsgLen+attributeHeader:]
-			if bytes.HasPrefix(name, append([]byte(TableName), 0)) {
+			if bytes.HasPrefix(name, append([]byte(table), 0)) {
 				return true
 			}
 		}
