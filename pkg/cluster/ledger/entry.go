@@ -28,12 +28,22 @@ const (
 	Cgroup Kind = "cgroup"
 	// Processes: those that carry the mark Name (see package process).
 	Processes Kind = "processes"
-	// Sysctl: Name is its path below /proc/sys; Old and New its value before and after.
+	// Sysctl: Name is its path below /proc/sys; Old and New its value before and after, Except the links that were there before
+	// (see reliesOn). Other ledgers on the machine may count on it too: the last one restores it.
 	Sysctl Kind = "sysctl"
 	// File: Name is a file that was made (Existed false) or replaced (Old and Mode are the former content and mode).
 	File Kind = "file"
 	// Dir: Name is a directory that was made. Undo removes it with all that is in it.
 	Dir Kind = "dir"
+	// SharedDir: Name is a directory that was made, in which others put things too. Undo removes it if nothing is left in it.
+	SharedDir Kind = "shared-dir"
+	// Files: Name is a pattern (path/filepath.Match) of the names of files of ours in a directory that is others' too.
+	Files Kind = "files"
+	// NftRules: rules with the comment Via in the chain Device of the table Name of Family, which are somebody else's.
+	NftRules Kind = "nft-rules"
+	// HostPorts: rules for pods with addresses in the prefix Via, in the table Name of Family, in which others have rules too.
+	// Undo removes the table when no rules are left in it.
+	HostPorts Kind = "host-ports"
 )
 
 // Entry is one change. Which fields are used is said at its Kind. Owner is for whom it was made, empty for the cluster.
@@ -80,7 +90,7 @@ func (e Entry) identity() identity {
 }
 
 // endsWithBoot says that a reboot reverts the change by itself.
-func (k Kind) endsWithBoot() bool { return k != File && k != Dir }
+func (k Kind) endsWithBoot() bool { return k != File && k != Dir && k != SharedDir && k != Files }
 
 // line is one line of the file: a change, or the word that one has been undone.
 type line struct {
@@ -88,27 +98,70 @@ type line struct {
 	Undone int64  `json:"undone,omitempty"`
 }
 
-// replay gives the changes that still stand in the order they were made, and how many bytes of the file are sound. The
-// last line may be torn by a crash: it was then never acknowledged, so its change was never made.
-func replay(content []byte, boot string) (standing []Entry, sound int, err error) {
+// reading is what a ledger's file says.
+type reading struct {
+	// standing are the changes that have not been undone, in the order they were made; last is the highest number ever given.
+	standing []Entry
+	last     int64
+	// sound is how many bytes of the file are whole lines.
+	sound int
+	// damage tells of lines that could not be read.
+	damage []string
+}
+
+// replay reads a file. The last line may be torn by a crash: it was then never acknowledged, so its change was never made. A line
+// may also be torn anywhere, by a full disk, with the next one in its wake; whoever tells of the others must not stop at it.
+func replay(content []byte, boot string) reading {
+	var r reading
 	reader := bufio.NewReader(bytes.NewReader(content))
 	for number := 1; ; number++ {
-		raw, readErr := reader.ReadBytes('\n')
-		if readErr != nil { // end of file, after nothing or after a torn line
+		raw, err := reader.ReadBytes('\n')
+		if err != nil { // end of file, after nothing or after a torn line
 			break
 		}
-		var l line
-		if err := json.Unmarshal(raw, &l); err != nil {
-			return nil, 0, fmt.Errorf("read line %d of the ledger: %w", number, err)
+		r.sound += len(raw)
+		l, torn, found := parseLine(raw)
+		if torn != "" {
+			r.damage = append(r.damage, fmt.Sprintf("line %d: a part cannot be read and is passed over: %s", number, torn))
 		}
-		sound += len(raw)
-		if l.Entry == nil {
-			standing = without(standing, l.Undone)
-		} else {
-			standing = append(standing, *l.Entry)
+		switch {
+		case !found:
+		case l.Entry == nil:
+			r.standing = without(r.standing, l.Undone)
+		default:
+			r.standing, r.last = append(r.standing, *l.Entry), max(r.last, l.Entry.Seq)
 		}
 	}
-	return dropEnded(standing, boot), sound, nil
+	r.standing = dropEnded(r.standing, boot)
+	return r
+}
+
+// maxShown bounds how much of a torn line is told, in bytes.
+const maxShown = 200
+
+// parseLine reads a line, or of one that begins with a torn piece the whole line behind it.
+func parseLine(raw []byte) (l line, torn string, found bool) {
+	for at := 0; at < len(raw); at++ {
+		if at > 0 && !bytes.HasPrefix(raw[at:], []byte(`{"change":`)) && !bytes.HasPrefix(raw[at:], []byte(`{"undone":`)) {
+			continue
+		}
+		l = line{}
+		if err := json.Unmarshal(raw[at:], &l); err == nil && (l.Entry != nil || l.Undone != 0) {
+			return l, shown(raw[:at]), true
+		}
+	}
+	return line{}, shown(raw), false
+}
+
+func shown(torn []byte) string {
+	text := strings.TrimSpace(string(torn))
+	if len(text) > maxShown {
+		return fmt.Sprintf("%.*q...", maxShown, text)
+	}
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf("%q", text)
 }
 
 func without(entries []Entry, seq int64) []Entry {

@@ -27,8 +27,7 @@ func TestReplay(t *testing.T) {
 	for _, test := range []struct {
 		name, content, boot string
 		want                []string
-		sound               int
-		fails               bool
+		sound, damaged      int
 	}{
 		{name: "nothing", boot: "b1"},
 		{name: "all stand", content: one + two + three, boot: "b1", sound: len(one + two + three),
@@ -42,18 +41,22 @@ func TestReplay(t *testing.T) {
 		{name: "torn last line was never made", content: one + two[:20], boot: "b1", sound: len(one), want: []string{"interface proa0"}},
 		{name: "torn line that is whole but for its end", content: one + two[:len(two)-1], boot: "b1", sound: len(one),
 			want: []string{"interface proa0"}},
-		{name: "damage in the middle is told", content: one + "rubbish\n" + two, boot: "b1", fails: true},
+		{name: "damage in the middle is told and passed over", content: one + "rubbish\n" + two, boot: "b1", sound: len(one + "rubbish\n" + two), damaged: 1,
+			want: []string{"interface proa0", "nft-table ip kube"}},
+		{name: "a torn line with the next in its wake", content: one + two[:20] + three + undo2, boot: "b1", sound: len(one + two[:20] + three + undo2), damaged: 1,
+			want: []string{"interface proa0", "file /etc/x"}},
+		{name: "a torn note of undoing", content: one + two + undo2[:5] + undo2, boot: "b1", sound: len(one + two + undo2[:5] + undo2), damaged: 1,
+			want: []string{"interface proa0"}},
+		{name: "torn twice", content: one[:30] + one[:12] + two, boot: "b1", sound: len(one[:30] + one[:12] + two), damaged: 1,
+			want: []string{"nft-table ip kube"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, sound, err := replay([]byte(test.content), test.boot)
-			if (err != nil) != test.fails {
-				t.Fatalf("error: %v", err)
-			}
-			if diff := cmp.Diff(test.want, names(got)); diff != "" {
+			got := replay([]byte(test.content), test.boot)
+			if diff := cmp.Diff(test.want, names(got.standing)); diff != "" {
 				t.Error(diff)
 			}
-			if sound != test.sound {
-				t.Errorf("sound bytes: %d, want %d", sound, test.sound)
+			if got.sound != test.sound || len(got.damage) != test.damaged {
+				t.Errorf("sound bytes: %d, want %d; damage: %q, want %d", got.sound, test.sound, got.damage, test.damaged)
 			}
 		})
 	}
@@ -61,7 +64,7 @@ func TestReplay(t *testing.T) {
 
 func TestWrittenBeforeTheCallReturns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "ledger")
-	l, err := open(path, "b1")
+	l, err := open(path, "b1", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +85,7 @@ func TestWrittenBeforeTheCallReturns(t *testing.T) {
 	if _, err := file.WriteString(`{"change":{"seq":3,`); err != nil {
 		t.Fatal(err)
 	}
-	again, err := open(path, "b1")
+	again, err := open(path, "b1", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +107,7 @@ func TestWrittenBeforeTheCallReturns(t *testing.T) {
 }
 
 func TestRefusesWhatCannotBeUndone(t *testing.T) {
-	l, err := open(filepath.Join(t.TempDir(), "ledger"), "b1")
+	l, err := open(filepath.Join(t.TempDir(), "ledger"), "b1", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +118,10 @@ func TestRefusesWhatCannotBeUndone(t *testing.T) {
 		"root cgroup":       func() error { return l.Cgroup("/x/..") },
 		"no mark":           func() error { return l.Processes("") },
 		"unknown family":    func() error { return l.NftTable("ipv4", "x") },
+		"no prefix":         func() error { return l.HostPorts("ip", "t", "10.0.0.0") },
+		"files anywhere":    func() error { return l.Files("/var/*/x") },
+		"relative files":    func() error { return l.Files("x*") },
+		"no pattern":        func() error { return l.Files("/var/[x") },
 		"no regular file":   func() error { return l.File("/dev/null") },
 		"no such sysctl":    func() error { return l.SetSysctl("net.no.such", "1") },
 	} {
@@ -128,7 +135,7 @@ func TestRefusesWhatCannotBeUndone(t *testing.T) {
 }
 
 func TestOwners(t *testing.T) {
-	l, err := open(filepath.Join(t.TempDir(), "ledger"), "b1")
+	l, err := open(filepath.Join(t.TempDir(), "ledger"), "b1", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,11 +23,17 @@ type Ledger struct {
 // book is what the ledgers of all owners have in common.
 type book struct {
 	boot string
+	// path is the ledger's file, shared the directory of what the ledgers of the machine have in common.
+	path, shared string
 
 	mu       sync.Mutex
 	file     *os.File // guarded by mu, as all below
+	size     int64    // of the sound lines in the file, in bytes
 	standing []Entry
 	last     int64
+
+	// damage is what could not be read when the ledger was opened.
+	damage []string
 }
 
 // Open reads the ledger at path, or begins a new one.
@@ -36,10 +42,10 @@ func Open(path string) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read boot id: %w", err)
 	}
-	return open(path, strings.TrimSpace(string(boot)))
+	return open(path, strings.TrimSpace(string(boot)), sharedDir)
 }
 
-func open(path, boot string) (*Ledger, error) {
+func open(path, boot, shared string) (*Ledger, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make directory of ledger: %w", err)
 	}
@@ -48,19 +54,16 @@ func open(path, boot string) (*Ledger, error) {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
 	created := err != nil
-	standing, sound, err := replay(content, boot)
-	if err != nil {
-		return nil, fmt.Errorf("open ledger %q (its sound lines say what to undo by hand): %w", path, err)
-	}
+	read := replay(content, boot)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	l := &Ledger{book: &book{boot: boot, file: file, standing: standing}}
-	for _, e := range standing {
-		l.last = max(l.last, e.Seq)
+	l := &Ledger{book: &book{boot: boot, path: path, shared: shared, file: file, size: int64(read.sound), standing: read.standing, last: read.last}}
+	for _, d := range read.damage {
+		l.damage = append(l.damage, fmt.Sprintf("%s, %s", path, d))
 	}
-	if err := l.prepare(int64(sound), created); err != nil {
+	if err := l.prepare(created); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -70,13 +73,14 @@ func open(path, boot string) (*Ledger, error) {
 // Of is this ledger for the changes that are made for one owner: Undo of it reverts those and leaves the others alone.
 func (l *Ledger) Of(owner string) *Ledger { return &Ledger{book: l.book, owner: owner} }
 
+// Damage has a line for each line of the file that could not be read when it was opened. Where a full disk or a crash tore it,
+// its change was never made; what else may have damaged the file, nobody knows.
+func (l *book) Damage() []string { return l.damage }
+
 // prepare cuts off a torn last line and makes sure that a new file's name is on disk too.
-func (l *book) prepare(sound int64, created bool) error {
-	if err := l.file.Truncate(sound); err != nil {
-		return fmt.Errorf("cut torn line off the ledger: %w", err)
-	}
-	if _, err := l.file.Seek(sound, 0); err != nil {
-		return fmt.Errorf("go to the end of the ledger: %w", err)
+func (l *book) prepare(created bool) error {
+	if err := l.cut(); err != nil {
+		return err
 	}
 	if !created {
 		return nil
@@ -111,6 +115,10 @@ func (l *Ledger) Standing() []Entry {
 func (l *Ledger) record(e Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.recordLocked(e)
+}
+
+func (l *Ledger) recordLocked(e Entry) error {
 	e.Owner = l.owner
 	if l.knows(e) {
 		return nil
@@ -128,14 +136,36 @@ func (l *book) knows(e Entry) bool {
 	return slices.ContainsFunc(l.standing, func(s Entry) bool { return s.identity() == e.identity() })
 }
 
-// write appends one line and returns when it is on disk.
+// write appends one line and returns when it is on disk. What a full disk has let through of a line that failed is cut off
+// again, at the latest by the next call.
 func (l *book) write(content line) error {
 	raw, err := json.Marshal(content)
 	if err != nil {
 		return err
 	}
-	if _, err := l.file.Write(append(raw, '\n')); err != nil {
+	if err := l.cut(); err != nil {
 		return err
 	}
-	return l.file.Sync()
+	raw = append(raw, '\n')
+	_, err = l.file.WriteAt(raw, l.size)
+	if err == nil {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, l.cut())
+	}
+	l.size += int64(len(raw))
+	return nil
+}
+
+// cut takes off the file what stands behind its sound lines.
+func (l *book) cut() error {
+	info, err := l.file.Stat()
+	if err == nil && info.Size() > l.size {
+		err = l.file.Truncate(l.size)
+	}
+	if err != nil {
+		return fmt.Errorf("cut torn line off the ledger: %w", err)
+	}
+	return nil
 }

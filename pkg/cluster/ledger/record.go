@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,29 @@ func (l *Ledger) NftTable(family, name string) error {
 // Mount is told of a mount about to be made on target.
 func (l *Ledger) Mount(target string) error {
 	return l.record(Entry{Kind: Mount, Name: filepath.Clean(target)})
+}
+
+// NftRules is told of rules with this comment about to be added to a chain that somebody else has made.
+func (l *Ledger) NftRules(family, table, chain, comment string) error {
+	if _, err := tableFamily(family); err != nil {
+		return err
+	}
+	if comment == "" {
+		return errors.New("record nftables rules: empty comment")
+	}
+	return l.record(Entry{Kind: NftRules, Family: family, Name: table, Device: chain, Via: comment})
+}
+
+// HostPorts is told of rules about to be made in a table that the CNI project's plugin makes, for pods with addresses in the
+// prefix. Others may have rules in it.
+func (l *Ledger) HostPorts(family, table, pods string) error {
+	if _, err := tableFamily(family); err != nil {
+		return err
+	}
+	if _, err := netip.ParsePrefix(pods); err != nil {
+		return fmt.Errorf("record host ports: %w", err)
+	}
+	return l.record(Entry{Kind: HostPorts, Family: family, Name: table, Via: pods})
 }
 
 // MountsUnder is told of a directory of ours below which mounts will come and go. What is mounted there already, and on
@@ -60,27 +84,6 @@ func (l *Ledger) Processes(mark string) error {
 		return errors.New("record processes: empty mark")
 	}
 	return l.record(Entry{Kind: Processes, Name: mark})
-}
-
-// SetSysctl sets a sysctl, named with dots or as a path below /proc/sys, after writing down the value it had. A sysctl
-// that has the value already is left alone and not written down.
-func (l *Ledger) SetSysctl(name, value string) error {
-	path := filepath.Join(sysctlRoot, sysctlPath(name))
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read sysctl %s: %w", name, err)
-	}
-	if strings.TrimSpace(string(old)) == strings.TrimSpace(value) {
-		return nil
-	}
-	e := Entry{Kind: Sysctl, Name: sysctlPath(name), Old: old, New: []byte(value), Existed: true}
-	if err := l.record(e); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, []byte(value), 0); err != nil {
-		return fmt.Errorf("set sysctl %s to %q: %w", name, value, err)
-	}
-	return nil
 }
 
 // maxOldFile bounds what is kept of a file that will be replaced.
@@ -115,4 +118,28 @@ func (l *Ledger) Dir(path string) error {
 		return fmt.Errorf("examine %q: %w", path, err)
 	}
 	return l.record(Entry{Kind: Dir, Name: path})
+}
+
+// SharedDir is told of a directory about to be made in which others may put things too: Undo removes it if it is empty then. One
+// that exists already is not written down.
+func (l *Ledger) SharedDir(path string) error {
+	path = filepath.Clean(path)
+	if _, err := os.Lstat(path); err == nil {
+		return nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("examine %q: %w", path, err)
+	}
+	return l.record(Entry{Kind: SharedDir, Name: path})
+}
+
+// Files is told of files about to be made in a directory that is others' too, by an absolute pattern which their names match and
+// no others do.
+func (l *Ledger) Files(pattern string) error {
+	if !filepath.IsAbs(pattern) || strings.ContainsAny(filepath.Dir(pattern), "*?[") {
+		return fmt.Errorf("record files %q: not a pattern of names in one directory", pattern)
+	}
+	if _, err := filepath.Match(pattern, ""); err != nil {
+		return fmt.Errorf("record files %q: %w", pattern, err)
+	}
+	return l.record(Entry{Kind: Files, Name: pattern})
 }

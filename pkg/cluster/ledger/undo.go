@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -20,7 +19,7 @@ const (
 )
 
 // undoers is how each kind is undone. Each succeeds if the thing is gone already.
-func undoers() map[Kind]func(context.Context, Entry) error {
+func (l *Ledger) undoers() map[Kind]func(context.Context, Entry) error {
 	return map[Kind]func(context.Context, Entry) error{
 		Interface:   undoInterface,
 		Route:       undoRoute,
@@ -29,21 +28,26 @@ func undoers() map[Kind]func(context.Context, Entry) error {
 		MountsUnder: undoMountsUnder,
 		Cgroup:      undoCgroup,
 		Processes:   undoProcesses,
-		Sysctl:      undoSysctl,
+		Sysctl:      l.undoSysctl,
 		File:        undoFile,
 		Dir:         undoDir,
+		SharedDir:   undoSharedDir,
+		Files:       undoFiles,
+		NftRules:    undoNftRules,
+		HostPorts:   undoHostPorts,
 	}
 }
 
 // Undo reverts the standing changes, newest first. It goes on after a failure; what failed keeps standing, so that Undo
-// can be called again, and is in the error. It may be called again after any outcome. The ledger of an owner reverts only
+// can be called again, and is in the error. It may be called again after any outcome: a change that is undone, of which a full
+// disk did not let us take note, is then found undone. The ledger of an owner reverts only
 // what was done for that owner.
 func (l *Ledger) Undo(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	undo := undoers()
-	var faults []error
+	undo := l.undoers()
+	var faults, notes []error
 	for _, e := range slices.Backward(slices.Clone(l.standing)) {
 		if l.owner != "" && e.Owner != l.owner {
 			continue
@@ -62,17 +66,15 @@ func (l *Ledger) Undo(ctx context.Context) error {
 			continue
 		}
 		logger.V(2).Info("Undid change", "change", e.String())
-		if err := l.write(line{Undone: e.Seq}); err != nil {
-			return fmt.Errorf("note in the ledger that %s is undone: %w", e, err)
-		}
 		l.standing = without(l.standing, e.Seq)
-	}
-	if len(l.standing) == 0 {
-		if err := l.empty(); err != nil {
-			faults = append(faults, err)
+		if err := l.write(line{Undone: e.Seq}); err != nil {
+			notes = append(notes, fmt.Errorf("note in the ledger that %s is undone: %w", e, err))
 		}
 	}
-	return errors.Join(faults...)
+	if len(l.standing) == 0 { // then nothing has to be noted, on a full disk neither
+		return errors.Join(append(faults, l.empty())...)
+	}
+	return errors.Join(append(faults, notes...)...)
 }
 
 // empty shortens the file of a ledger in which nothing stands.
@@ -80,8 +82,6 @@ func (l *book) empty() error {
 	if err := l.file.Truncate(0); err != nil {
 		return fmt.Errorf("empty the ledger: %w", err)
 	}
-	if _, err := l.file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("empty the ledger: %w", err)
-	}
+	l.size = 0
 	return l.file.Sync()
 }

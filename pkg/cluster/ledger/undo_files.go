@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/proa-sh/proa/pkg/cluster/directory"
 )
 
 func undoMount(_ context.Context, e Entry) error { return unmount(e.Name) }
@@ -58,6 +61,31 @@ func mountsUnder(dir string) ([]string, error) {
 	return targets, nil
 }
 
+// undoSharedDir leaves a directory in which something is.
+func undoSharedDir(_ context.Context, e Entry) error {
+	err := unix.Rmdir(e.Name)
+	for _, fine := range []error{unix.ENOENT, unix.ENOTEMPTY, unix.EEXIST, unix.EBUSY, unix.ENOTDIR} {
+		if errors.Is(err, fine) {
+			return nil
+		}
+	}
+	return err
+}
+
+func undoFiles(_ context.Context, e Entry) error {
+	found, err := filepath.Glob(e.Name)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, file := range found {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
 func undoFile(_ context.Context, e Entry) error {
 	if !e.Existed {
 		if err := os.Remove(e.Name); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -78,7 +106,16 @@ func undoDir(_ context.Context, e Entry) error {
 		return err
 	}
 	if len(mounts) > 0 {
-		return fmt.Errorf("still mounted: %s", strings.Join(mounts, ", "))
+		return stillMounted(mounts)
 	}
-	return os.RemoveAll(e.Name)
+	// Between the look and the removal somebody may mount something.
+	spared, err := directory.Remove(e.Name)
+	if err == nil && len(spared) > 0 {
+		err = stillMounted(spared)
+	}
+	return err
+}
+
+func stillMounted(mounts []string) error {
+	return fmt.Errorf("still mounted: %s", strings.Join(mounts, ", "))
 }

@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/userdata"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
-
-const sysctlRoot = "/proc/sys"
 
 func undoInterface(_ context.Context, e Entry) error {
 	link, err := netlink.LinkByName(e.Name)
@@ -110,18 +106,34 @@ func undoNftTable(_ context.Context, e Entry) error {
 	return nil
 }
 
-// undoSysctl restores the old value, unless somebody else has set another since.
-func undoSysctl(_ context.Context, e Entry) error {
-	path := filepath.Join(sysctlRoot, e.Name)
-	now, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) { // of an interface that is gone
-		return nil
-	}
+// undoNftRules removes our rules from a chain of somebody else.
+func undoNftRules(_ context.Context, e Entry) error {
+	family, err := tableFamily(e.Family)
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(string(now)) != strings.TrimSpace(string(e.New)) {
+	conn, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("connect to nftables: %w", err)
+	}
+	table := &nftables.Table{Family: family, Name: e.Name}
+	rules, err := conn.GetRules(table, &nftables.Chain{Table: table, Name: e.Device})
+	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	return os.WriteFile(path, e.Old, 0)
+	if err != nil {
+		return fmt.Errorf("list rules: %w", err)
+	}
+	for _, rule := range rules {
+		if text, ok := userdata.GetString(rule.UserData, userdata.TypeComment); !ok || text != e.Via {
+			continue
+		}
+		if err := conn.DelRule(rule); err != nil {
+			return err
+		}
+	}
+	if err := conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	return nil
 }
