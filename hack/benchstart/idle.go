@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/images"
 	"github.com/proa-sh/proa/pkg/cluster/process"
 )
 
@@ -36,6 +37,9 @@ func (b *bench) idleCost(ctx context.Context) ([]row, error) {
 	if err := b.proa(ctx, "up"); err != nil {
 		return nil, err
 	}
+	if err := b.runSleepers(ctx); err != nil {
+		return nil, err
+	}
 	if err := sleep(ctx, b.idle); err != nil {
 		return nil, err
 	}
@@ -55,6 +59,17 @@ func (b *bench) idleCost(ctx context.Context) ([]row, error) {
 		return nil, fmt.Errorf("%w (the cluster was not idle)", err)
 	}
 	return sum(before, after), nil
+}
+
+// runSleepers returns when all pods run that are to do nothing.
+func (b *bench) runSleepers(ctx context.Context) error {
+	if b.pods == 0 {
+		return nil
+	}
+	if err := b.proa(ctx, "kubectl", "create", "deployment", "sleepers", "--image="+images.PauseName, fmt.Sprintf("--replicas=%d", b.pods)); err != nil {
+		return err
+	}
+	return b.proa(ctx, "kubectl", "rollout", "status", "deployment/sleepers", "--timeout=5m")
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -1,6 +1,6 @@
 // Command benchstart measures what a cluster costs: how long it takes from `proa up` until the API answers, the node is
 // ready and the first pod runs, from nothing and again with data; and what it takes of memory, processor and disk when
-// nothing happens. It makes and deletes a cluster of its own several times and prints the medians as Markdown tables.
+// nothing happens, with as many sleeping pods as are wanted. It makes and deletes a cluster of its own several times and prints the medians as Markdown tables.
 //
 //	go run ./hack/benchstart -n 5 -idle 2m
 package main
@@ -19,7 +19,7 @@ import (
 
 type options struct {
 	proa, dataDir string
-	count         int
+	count, pods   int
 	idle, window  time.Duration
 }
 
@@ -29,6 +29,7 @@ func main() {
 	flag.StringVar(&o.dataDir, "data-dir", "/var/lib/proa-bench", "data directory of the clusters; it must not exist")
 	flag.IntVar(&o.count, "n", 5, "number of starts of each kind")
 	flag.DurationVar(&o.idle, "idle", 2*time.Minute, "how long the cluster is left alone before what it takes is measured; 0 leaves that out")
+	flag.IntVar(&o.pods, "pods", 0, "how many pods that do nothing run while the cluster is left alone, beside the cluster DNS")
 	flag.DurationVar(&o.window, "window", time.Minute, "how long processor and disk are measured")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

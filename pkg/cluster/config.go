@@ -54,6 +54,8 @@ type Config struct {
 	NodeCIDR netip.Prefix
 	// Nodes is how many nodes there are to be at least, with this machine. Those that are in the data directory count.
 	Nodes int
+	// RuntimeHandlers are names that handlers of RuntimeClasses may have beside runc; all of them are runc.
+	RuntimeHandlers []string
 	// Programs are paths of programs that stand in place of our parts, by the names of the five binaries.
 	Programs map[string]string
 	// Verbosity is how much the agents of further nodes log.
@@ -120,6 +122,11 @@ func (c Config) Validate() error {
 	}
 	for _, fault := range validation.IsDNS1123Subdomain(c.NodeName) {
 		faults = append(faults, fmt.Errorf("node name %q: %s", c.NodeName, fault))
+	}
+	for _, handler := range c.RuntimeHandlers {
+		for _, fault := range validation.IsDNS1123Label(handler) {
+			faults = append(faults, fmt.Errorf("runtime handler %q: %s", handler, fault))
+		}
 	}
 	if c.Name == "" {
 		faults = append(faults, errors.New("cluster name must not be empty"))

@@ -21,7 +21,7 @@ func (c Config) Node() node.Config {
 		Name: c.NodeName, IP: c.NodeIP, DataDir: c.DataDir, RunDir: c.RunDir, BinDir: c.BinDir, CertsDir: c.certsDir(),
 		Mark: c.DataDir, CgroupRoot: c.cgroupRoot(), Bridge: c.linkName("proa0", "proa-", c.DataDir),
 		KubeletPort: c.KubeletPort, ProxyHealthPort: c.ProxyHealthPort,
-		PodCIDR: c.PodCIDR, DNSServiceIP: c.DNSServiceIP(), DNSDomain: c.DNSDomain, Programs: c.Programs,
+		PodCIDR: c.PodCIDR, DNSServiceIP: c.DNSServiceIP(), DNSDomain: c.DNSDomain, RuntimeHandlers: c.RuntimeHandlers, Programs: c.Programs,
 	}
 }
 

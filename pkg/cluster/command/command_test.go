@@ -309,6 +309,7 @@ func TestFlags(t *testing.T) {
 		{name: "networks overlap", flags: flags{podCIDR: "10.96.0.0/16"}, want: "must not overlap"},
 		{name: "bad network", flags: flags{podCIDR: "10.96.0.0"}, want: "read --pod-cidr"},
 		{name: "bad name", flags: flags{nodeName: "A_b"}, want: `node name "A_b"`},
+		{name: "bad handler", flags: flags{handlers: []string{"a_b"}}, want: `runtime handler "a_b"`},
 		{name: "bad port", flags: flags{apiPort: 70000}, want: "API port 70000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

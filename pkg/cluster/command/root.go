@@ -25,6 +25,7 @@ type flags struct {
 	nodes, verbosity                  int
 	configFile                        string
 	programs                          map[string]string
+	handlers                          []string
 	// serve runs a cluster; it is cluster.Serve but in tests.
 	serve func(context.Context, cluster.Config, *control.Timeline) error
 	// ownSignals gives signals back their usual effect, for a command that handles them itself.
@@ -69,6 +70,7 @@ func newRoot(f *flags) *cobra.Command {
 	set.StringVar(&f.nodeCIDR, "node-cidr", "", "network of further nodes on this machine")
 	set.IntVar(&f.nodes, "nodes", 0, "how many nodes the cluster is to have at least, with this machine; the others are on it too")
 	set.StringToStringVar(&f.programs, "program", nil, "COMPONENT=PATH: a program that takes the place of a part; components are "+strings.Join(cluster.ProgramNames(), ", "))
+	set.StringSliceVar(&f.handlers, "runtime-handler", nil, "further names for the handlers of RuntimeClasses; all of them are runc")
 	set.IntVarP(&f.verbosity, "verbosity", "v", 0, "how much the server logs")
 	for _, cmd := range []*cobra.Command{newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newImage(f), newNode(f), newServer(f), newAgent()} {
 		cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
@@ -96,7 +98,7 @@ func (f *flags) config() (cluster.Config, error) {
 	cfg, addressErr := cluster.DefaultConfig()
 	cfg.UseDataDir(f.dataDir)
 	cfg.APIPort, cfg.KubeletPort, cfg.ProxyHealthPort = f.apiPort, f.kubeletPort, f.proxyPort
-	cfg.Nodes, cfg.Verbosity, cfg.Programs = f.nodes, f.verbosity, f.programs
+	cfg.Nodes, cfg.Verbosity, cfg.Programs, cfg.RuntimeHandlers = f.nodes, f.verbosity, f.programs, f.handlers
 	if f.binDir != "" {
 		cfg.BinDir = f.binDir
 	}
@@ -139,6 +141,9 @@ func (f *flags) serverArgs() []string {
 		if value != "" {
 			args = append(args, name, value)
 		}
+	}
+	for _, handler := range f.handlers {
+		args = append(args, "--runtime-handler", handler)
 	}
 	for name, path := range f.programs {
 		args = append(args, "--program", name+"="+path)

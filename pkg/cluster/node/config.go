@@ -31,6 +31,8 @@ type Config struct {
 	// DNSServiceIP is where pods find the cluster DNS, DNSDomain the cluster's domain.
 	DNSServiceIP netip.Addr
 	DNSDomain    string
+	// RuntimeHandlers are names for handlers of RuntimeClasses beside runc; all of them are runc.
+	RuntimeHandlers []string
 	// Programs are paths of programs that stand in place of parts, by their names (KubeletProgram, ProxyProgram).
 	Programs map[string]string
 }
@@ -73,7 +75,7 @@ func (c Config) Containerd(restrict bool) containerd.Config {
 	return containerd.Config{
 		BinDir: c.BinDir, Root: c.ContainerdRoot(), State: filepath.Join(c.RunDir, "containerd"), LogFile: c.ContainerdLog(),
 		CNIBinDir: filepath.Join(c.BinDir, "cni"), CNIConfDir: c.CNIConfDir(), CertsDir: c.CertsDir,
-		SandboxImage: images.PauseName, RuntimeHandlers: []string{"test-handler"},
+		SandboxImage: images.PauseName, RuntimeHandlers: c.RuntimeHandlers,
 		RestrictOOMScoreAdj: restrict, Mark: c.Mark,
 	}
 }

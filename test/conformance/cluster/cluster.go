@@ -72,7 +72,8 @@ func (c Cluster) Start(ctx context.Context) error {
 	if err := c.Delete(ctx); err != nil {
 		return err
 	}
-	args := []string{"up"}
+	// The suite has pods of a RuntimeClass with this handler.
+	args := []string{"up", "--runtime-handler", "test-handler"}
 	if c.Nodes > 1 {
 		args = append(args, "--nodes", strconv.Itoa(c.Nodes))
 	}
