@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/component-base/logs"
 	"k8s.io/kubectl/pkg/cmd"
 )
 
@@ -36,6 +37,11 @@ func newKubectl(f *flags) *cobra.Command {
 				ConfigFlags:   genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag().WithDiscoveryBurst(300).WithDiscoveryQPS(50),
 				IOStreams:     genericiooptions.IOStreams{In: parent.InOrStdin(), Out: parent.OutOrStdout(), ErrOut: parent.ErrOrStderr()},
 			})
+			// As its own main program does: -v and the like, which count from the start.
+			logs.AddFlags(kubectl.PersistentFlags())
+			if _, err := logs.GlogSetter(cmd.GetLogVerbosity(append([]string{"kubectl"}, args...))); err != nil {
+				return fmt.Errorf("read -v: %w", err)
+			}
 			kubectl.SetArgs(args)
 			return kubectl.ExecuteContext(context.WithoutCancel(parent.Context()))
 		},
