@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -15,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/proa-sh/proa/pkg/cluster/images"
+	"github.com/proa-sh/proa/pkg/cluster/node"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
 	"github.com/proa-sh/proa/pkg/network/dns"
 	"github.com/proa-sh/proa/pkg/nodes"
@@ -82,9 +82,12 @@ func (p *parts) startDNS(ctx context.Context, _ *steps.Task) error {
 	if err != nil {
 		return err
 	}
-	resolv, err := os.ReadFile("/etc/resolv.conf")
-	if err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("read name servers of this machine: %w", err)
+	file, resolv, reachable, err := node.ResolvConf()
+	if err != nil {
+		return err
+	}
+	if !reachable {
+		p.env.Timeline.Note("Warning: pods know no names but the cluster's: " + file + " names no server that they can reach; mend it and run `proa up` again after `proa down`")
 	}
 	err = dns.Apply(ctx, client, dns.Params{
 		ClusterIPs: []netip.Addr{c.DNSServiceIP()}, Domain: c.DNSDomain, Image: images.CoreDNSName, Replicas: 1, Upstream: dns.UpstreamOf(resolv),

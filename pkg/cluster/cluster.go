@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/directory"
 	"github.com/proa-sh/proa/pkg/cluster/ledger"
 	"github.com/proa-sh/proa/pkg/cluster/node"
 	"github.com/proa-sh/proa/pkg/cluster/service"
@@ -51,6 +53,9 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 		return err
 	}
 	defer env.Ledger.Close()
+	for _, damage := range env.Ledger.Damage() {
+		timeline.Note("Warning: ledger of host changes " + damage)
+	}
 	env.Node = &node.Node{Config: cfg.Node(), Ledger: env.Ledger, Service: env.Service}
 	fresh := len(env.Ledger.Standing()) == 0
 	if err := env.makeDirs(); err != nil {
@@ -69,8 +74,9 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 	return errors.Join(err, env.Ledger.Undo(ctx))
 }
 
-// TakeDown reverts every change to the host. The cluster must not be running. It may be repeated.
-func TakeDown(ctx context.Context, cfg Config) error {
+// TakeDown reverts every change to the host. The cluster must not be running. It may be repeated. warn is told what the user
+// should know and what kept nothing from being done.
+func TakeDown(ctx context.Context, cfg Config, warn func(string)) error {
 	if _, err := os.Stat(cfg.LedgerFile()); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -79,25 +85,29 @@ func TakeDown(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer unlock()
-	return undo(ctx, cfg)
+	return undo(ctx, cfg, warn)
 }
 
 // undoWithin bounds how long all changes together may take to be reverted; see also the bounds in package ledger.
 const undoWithin = 30 * time.Second
 
-func undo(ctx context.Context, cfg Config) error {
+func undo(ctx context.Context, cfg Config, warn func(string)) error {
 	l, err := ledger.Open(cfg.LedgerFile())
 	if err != nil {
 		return err
 	}
 	defer l.Close()
+	for _, damage := range l.Damage() {
+		warn("ledger of host changes " + damage)
+	}
 	ctx, cancel := context.WithTimeout(ctx, undoWithin)
 	defer cancel()
 	return l.Undo(ctx)
 }
 
-// Delete takes the cluster down and removes its data. It refuses a directory that is not a cluster's.
-func Delete(ctx context.Context, cfg Config) error {
+// Delete takes the cluster down and removes its data. It refuses a directory that is not a cluster's, and leaves what others have
+// mounted in it.
+func Delete(ctx context.Context, cfg Config, warn func(string)) error {
 	entries, err := os.ReadDir(cfg.DataDir)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
@@ -113,10 +123,20 @@ func Delete(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer unlock()
-	if err := undo(ctx, cfg); err != nil {
+	if err := undo(ctx, cfg, warn); err != nil {
 		return fmt.Errorf("take the cluster down before its data is removed: %w", err)
 	}
-	if err := os.RemoveAll(cfg.DataDir); err != nil {
+	// It may be a disk of its own, which stays.
+	spared, err := directory.Empty(cfg.DataDir)
+	for _, mount := range spared {
+		warn(fmt.Sprintf("%s is a mount that is not the cluster's; it was left with all that is in it", mount))
+	}
+	if err == nil && len(spared) == 0 {
+		if err = os.Remove(cfg.DataDir); errors.Is(err, syscall.EBUSY) {
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("remove data directory: %w", err)
 	}
 	return nil

@@ -23,7 +23,7 @@ func TestClustersShareNothing(t *testing.T) {
 	three.UseDataDir("/srv/three")
 	for name, place := range map[string]func(Config) string{
 		"control socket": Config.ControlSocket, "etcd socket": Config.EtcdSocket, "etcd": Config.EtcdDir, "run directory": func(c Config) string { return c.Node().RunDir },
-		"containerd root": func(c Config) string { return c.Node().ContainerdRoot() }, "cgroup": func(c Config) string { return c.Node().PodCgroup() },
+		"containerd root": func(c Config) string { return c.Node().ContainerdRoot() }, "cgroup": func(c Config) string { return c.Node().CgroupRoot },
 		"mark": func(c Config) string { return c.Node().Mark }, "bridge": Config.nodesBridge, "cgroup of nodes": Config.nodesCgroup, "ledger": Config.LedgerFile,
 		"name": func(c Config) string { return c.Name },
 	} {

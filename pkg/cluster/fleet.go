@@ -254,7 +254,7 @@ func (f *fleet) makeNetwork(ctx context.Context) error {
 	if err := e.Ledger.SetSysctl("net/ipv4/ip_forward", "1"); err != nil {
 		return fmt.Errorf("allow forwarding: %w", err)
 	}
-	return network.ShareUplink(ctx, e.Ledger, e.Config.NodeCIDR, e.Config.PodCIDR)
+	return network.ShareUplink(ctx, e.Ledger, e.Config.Name+"-nodes", e.Config.NodeCIDR, e.Config.PodCIDR)
 }
 
 // shutDownWithin bounds the end of a node in good order, stopNodesWithin that of all.

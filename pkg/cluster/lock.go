@@ -33,21 +33,23 @@ func lock(cfg Config) (unlock func(), err error) {
 		}
 		return nil, fmt.Errorf("%w (%s)", ErrInUse, cfg.DataDir)
 	}
-	if err == nil {
-		err = writePid(file)
-	}
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
+	if err := writePid(file); err != nil && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		file.Close()
+		return nil, fmt.Errorf("write who has locked the data directory: %w", err)
+	}
 	return func() { file.Close() }, nil
 }
 
+// pidWidth is how many bytes the number takes in the file, whatever it is: written over the former one it takes no space, which
+// a full disk has not. Without it the lock holds all the same.
+const pidWidth = 16
+
 func writePid(file *os.File) error {
-	if err := file.Truncate(0); err != nil {
-		return err
-	}
-	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	_, err := file.WriteAt(fmt.Appendf(nil, "%-*d", pidWidth, os.Getpid()), 0)
 	return err
 }
 
@@ -62,7 +64,7 @@ func Holder(cfg Config) (process.Process, bool) {
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
 		return process.Process{}, false
 	}
-	content := make([]byte, 16)
+	content := make([]byte, pidWidth)
 	n, _ := file.ReadAt(content, 0) // ends with io.EOF
 	pid, err := strconv.Atoi(strings.TrimSpace(string(content[:n])))
 	if err != nil {

@@ -98,13 +98,15 @@ func (m *member) prepare() (machine.Config, error) {
 	spec := c.machine(n, m.fleet.program)
 	l := m.changes()
 	// The cgroup comes last, to be the first that is undone: frozen processes cannot end.
-	err := errors.Join(l.Dir(n.RunDir), l.Dir(n.Containerd(false).ShimSocketDir()), l.Interface(spec.Port), l.Processes(n.Mark), l.Cgroup(n.PodCgroup()))
+	err := errors.Join(l.Dir(n.RunDir), l.Dir(n.Containerd(false).ShimSocketDir()), l.Interface(spec.Port), l.Processes(n.Mark), l.Cgroup(n.CgroupRoot))
 	if err != nil {
 		return spec, err
 	}
 	dirs := map[string]os.FileMode{n.RunDir: 0o711, n.LogDir(): 0o700}
-	for _, dir := range n.Places() {
-		dirs[dir] = 0o755
+	for _, places := range []map[string]string{n.Places(), n.LogPlaces()} {
+		for _, dir := range places {
+			dirs[dir] = 0o755
+		}
 	}
 	for dir, mode := range dirs {
 		if err := os.MkdirAll(dir, mode); err != nil {
@@ -242,14 +244,15 @@ func (m *member) remove(ctx context.Context) error {
 	if err := deletePods(ctx, client, name); err != nil {
 		return err
 	}
-	if err := p.env.Config.forget(name); err != nil {
+	err = p.env.Config.forget(name)
+	if _, known := os.Stat(p.env.Config.recordFile(name)); known == nil {
 		return err
 	}
 	m.fleet.mu.Lock()
 	delete(m.fleet.members, name)
 	m.fleet.mu.Unlock()
 	p.env.Check(m.step(), nil)
-	return nil
+	return err
 }
 
 // deletePods deletes the pods of a node that is gone, without waiting for anybody to say that they have ended.

@@ -19,7 +19,8 @@ import (
 func (c Config) Node() node.Config {
 	return node.Config{
 		Name: c.NodeName, IP: c.NodeIP, DataDir: c.DataDir, RunDir: c.RunDir, BinDir: c.BinDir, CertsDir: c.certsDir(),
-		Mark: c.DataDir, CgroupRoot: c.cgroupRoot(), Bridge: c.linkName("proa0", "proa-", c.DataDir),
+		Mark: c.DataDir, Cluster: c.Name, CgroupRoot: "/" + c.Name, Bridge: c.linkName("proa0", "proa-", c.DataDir),
+		HostLogs:    c.DataDir == DefaultDataDir, // of two clusters on one machine only one can have them there
 		KubeletPort: c.KubeletPort, ProxyHealthPort: c.ProxyHealthPort,
 		PodCIDR: c.PodCIDR, DNSServiceIP: c.DNSServiceIP(), DNSDomain: c.DNSDomain, RuntimeHandlers: c.RuntimeHandlers, Programs: c.Programs,
 	}
@@ -40,9 +41,10 @@ func (c Config) furtherNode(r record) node.Config {
 	n := c.Node()
 	n.Name, n.IP = r.Name, nth(c.NodeCIDR, r.Index)
 	n.DataDir, n.RunDir = filepath.Join(c.NodesDir(), r.Name), filepath.Join(c.RunDir, "nodes", r.Name)
+	n.HostLogs = false
 	n.Mark, n.CgroupRoot = n.DataDir, path.Join(c.nodesCgroup(), r.Name)
 	// Nobody else is in its network namespace.
-	n.Bridge, n.KubeletPort, n.ProxyHealthPort = "proa0", DefaultKubeletPort, DefaultProxyHealthPort
+	n.Cluster, n.Bridge, n.KubeletPort, n.ProxyHealthPort = DefaultName, "proa0", DefaultKubeletPort, DefaultProxyHealthPort
 	return n
 }
 
@@ -51,6 +53,11 @@ func (c Config) machine(n node.Config, program string) machine.Config {
 	binds := []first.Bind{{Source: c.hostnameFile(n), Target: "/etc/hostname"}}
 	for place, dir := range n.Places() {
 		binds = append(binds, first.Bind{Source: dir, Target: place})
+	}
+	if c.Node().HostLogs { // those are this machine's
+		for place, dir := range n.LogPlaces() {
+			binds = append(binds, first.Bind{Source: dir, Target: place})
+		}
 	}
 	return machine.Config{
 		Spec: first.Spec{
@@ -90,15 +97,6 @@ func (c Config) linkName(one, prefix, of string) string {
 	}
 	sum := sha256.Sum256([]byte(of))
 	return prefix + hex.EncodeToString(sum[:4])
-}
-
-// cgroupRoot is the cgroup below which the pods of the first node are. It is /kubepods for the one cluster, as everywhere;
-// others have their own.
-func (c Config) cgroupRoot() string {
-	if c.Name == DefaultName {
-		return "/"
-	}
-	return "/" + c.Name
 }
 
 // nodesCgroup is the cgroup of all further nodes.

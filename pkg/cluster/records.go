@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/proa-sh/proa/pkg/cluster/directory"
 )
 
 // record is what the data directory remembers of a further node. It exists from the moment that the node is wanted until it is
@@ -117,12 +120,18 @@ func (c Config) writeRecord(r record) error {
 	return nil
 }
 
-// forget removes all that is known of a node, and its data. It may be repeated.
+// forget removes all that is known of a node, and its data but for what others have mounted there, which is an error. It may be
+// repeated.
 func (c Config) forget(name string) error {
 	if err := os.Remove(c.recordFile(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("forget node %s: %w", name, err)
 	}
-	if err := os.RemoveAll(filepath.Join(c.NodesDir(), name)); err != nil {
+	dir := filepath.Join(c.NodesDir(), name)
+	spared, err := directory.Remove(dir)
+	if err == nil && len(spared) > 0 {
+		err = fmt.Errorf("%s is mounted there and was left; unmount it, and remove %s yourself", strings.Join(spared, ", "), dir)
+	}
+	if err != nil {
 		return fmt.Errorf("remove data of node %s: %w", name, err)
 	}
 	return nil

@@ -90,7 +90,7 @@ func TestFurtherNodesShareNothing(t *testing.T) {
 		node := c.furtherNode(n)
 		machine := c.machine(node, "/usr/lib/proa/proa")
 		for what, place := range map[string]string{
-			"address": node.IP.String(), "data": node.DataDir, "run": node.RunDir, "mark": node.Mark, "cgroup": node.PodCgroup(), "port": machine.Port,
+			"address": node.IP.String(), "data": node.DataDir, "run": node.RunDir, "mark": node.Mark, "cgroup": node.CgroupRoot, "port": machine.Port,
 		} {
 			if other, twice := seen[what+place]; twice {
 				t.Errorf("%s %s is that of %s and of %s", what, place, other, node.Name)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/cluster/machine"
 	"github.com/proa-sh/proa/pkg/cluster/preflight"
+	"github.com/proa-sh/proa/pkg/network"
 )
 
 // minFree is what an empty cluster with its images takes, with room for a few more.
@@ -29,6 +30,9 @@ func Preflight(ctx context.Context, cfg Config) (warnings []string, err error) {
 		}
 		faults = append(faults, errors.New(problem.String()))
 	}
+	if own, others, err := network.Closed(); err == nil { // else nftables is a fault above
+		warnings = append(warnings, firewallWarnings(cfg, own, others)...)
+	}
 	records, err := cfg.readRecords()
 	if err != nil {
 		faults = append(faults, err)
@@ -37,6 +41,19 @@ func Preflight(ctx context.Context, cfg Config) (warnings []string, err error) {
 		faults = append(faults, cfg.checkNodeNetwork())
 	}
 	return warnings, errors.Join(faults...)
+}
+
+// firewallWarnings tells of chains that drop packets which are passed on.
+func firewallWarnings(cfg Config, own, others []string) []string {
+	var warnings []string
+	for _, chain := range own {
+		warnings = append(warnings, fmt.Sprintf("chain %s drops what is passed on; rules in it let pods through while the cluster is up", chain))
+	}
+	for _, chain := range others {
+		warnings = append(warnings, fmt.Sprintf("chain %s may drop packets of pods: let those from and to %v through there (with firewalld: "+
+			"`firewall-cmd --permanent --zone=trusted --add-source=%v && firewall-cmd --reload`)", chain, cfg.PodCIDR, cfg.PodCIDR))
+	}
+	return warnings
 }
 
 // checkNodeNetwork says what else is in the network of nodes.
@@ -53,7 +70,7 @@ func (c Config) checkNodeNetwork() error {
 
 func requirements(cfg Config) preflight.Needs {
 	needs := preflight.Needs{
-		DataDir: cfg.DataDir, Version: cfg.Version, MinFreeBytes: minFree,
+		DataDir: cfg.DataDir, Version: cfg.Version, MinFreeBytes: minFree, Alone: cfg.DataDir == DefaultDataDir,
 		Programs: []preflight.Program{
 			{Name: "runc", Install: "run `make setup`, or apt-get install runc"},
 			{Name: "nft", Install: "run `make setup`, or apt-get install nftables"},

@@ -53,17 +53,21 @@ type portmapPlugin struct {
 	Capabilities map[string]bool `json:"capabilities"`
 }
 
-// Conflist returns the CNI configuration of a node with these pod prefixes. mtu 0
+// DefaultName is the name of the CNI network. By it and a container's number the runtime remembers
+// what it was given, in a place that is the whole machine's.
+const DefaultName = "proa"
+
+// Conflist returns the CNI configuration of a node with these pod prefixes, for the network of that name. mtu 0
 // leaves the kernel's default; ipamDir is where host-local keeps what it gave out,
 // empty its own default.
-func Conflist(bridge string, mtu int, ipamDir string, podCIDRs []netip.Prefix) ([]byte, error) {
+func Conflist(name, bridge string, mtu int, ipamDir string, podCIDRs []netip.Prefix) ([]byte, error) {
 	var ranges [][]ipRange
 	for _, prefix := range podCIDRs {
 		ranges = append(ranges, []ipRange{{Subnet: prefix.Masked().String()}})
 	}
 	text, err := json.MarshalIndent(conflist{
 		CNIVersion: cniVersion,
-		Name:       "proa",
+		Name:       name,
 		Plugins: []any{
 			bridgePlugin{
 				Type: "bridge", Bridge: bridge, IsDefaultGateway: true, HairpinMode: true, MTU: mtu,

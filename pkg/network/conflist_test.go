@@ -8,7 +8,7 @@ import (
 )
 
 func TestConflist(t *testing.T) {
-	got, err := Conflist("proa0", 1450, "/var/lib/x", []netip.Prefix{
+	got, err := Conflist("proa", "proa0", 1450, "/var/lib/x", []netip.Prefix{
 		netip.MustParsePrefix("10.244.1.0/24"), netip.MustParsePrefix("fd00:10:244:1::/64"),
 	})
 	if err != nil {

@@ -10,12 +10,9 @@ import (
 	"sigs.k8s.io/knftables"
 )
 
-// TableName is the name of the nftables tables of a node, one per family; UplinkTable that
-// of a machine which shares its uplink with nodes behind it.
-const (
-	TableName   = "proa-network"
-	UplinkTable = "proa-nodes"
-)
+// TableName is the name of the nftables tables of a node, one per family, unless it is given
+// another.
+const TableName = "proa-network"
 
 const (
 	ownSet      = "own"
@@ -75,12 +72,15 @@ func writeMasquerade(ctx context.Context, ledger Ledger, family knftables.Family
 }
 
 // ShareUplink gives packets that nodes of a network behind this machine send out of the
-// cluster this machine's address.
-func ShareUplink(ctx context.Context, ledger Ledger, nodes netip.Prefix, pods ...netip.Prefix) error {
+// cluster this machine's address, by a table of that name.
+func ShareUplink(ctx context.Context, ledger Ledger, table string, nodes netip.Prefix, pods ...netip.Prefix) error {
 	cluster := append([]netip.Prefix{nodes}, pods...)
+	if err := openFirewall(ledger, cluster); err != nil {
+		return err
+	}
 	for _, family := range families {
 		if own := ofFamily([]netip.Prefix{nodes}, family); len(own) > 0 {
-			return writeMasquerade(ctx, ledger, family, UplinkTable, own, ofFamily(cluster, family))
+			return writeMasquerade(ctx, ledger, family, table, own, ofFamily(cluster, family))
 		}
 	}
 	return nil

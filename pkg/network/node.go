@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -25,14 +27,22 @@ type Ledger interface {
 	Route(prefix, gateway, device string) error
 	// NftTable is about to be made. Family is ip or ip6.
 	NftTable(family, name string) error
+	// HostPorts of pods with addresses in the prefix are about to be mapped, by the CNI project's plugin in its table, which
+	// others use too.
+	HostPorts(family, table, pods string) error
+	// NftRules with this comment are about to be added to a chain that is somebody else's.
+	NftRules(family, table, chain, comment string) error
 	// SetSysctl writes the old value down and sets the new one.
 	SetSysctl(name, value string) error
 	// File is about to be made or replaced.
 	File(path string) error
 }
 
-// retryWait is the wait after a failure.
-const retryWait = time.Second
+// firstRetry and lastRetry bound the wait after a failure; it doubles.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
 
 // Config is what a Node is made of.
 type Config struct {
@@ -48,6 +58,9 @@ type Config struct {
 	IPAMDir string
 	// BridgeName is the interface that pods are attached to.
 	BridgeName string
+	// TableName is that of the node's nftables tables; empty: the constant TableName. NetworkName is that of the CNI network;
+	// empty: proa. Two clusters on one machine need two of each.
+	TableName, NetworkName string
 	// MTU of the pods' interfaces in bytes; 0: the kernel's default.
 	MTU int
 	// ClusterCIDRs are the prefixes of all pods; their packets keep their source
@@ -133,7 +146,22 @@ func (n *Node) Healthy() error {
 	case !n.wanted.equal(n.applied):
 		return fmt.Errorf("pod network of node %q is not set up yet", n.config.NodeName)
 	}
-	return nil
+	return n.firewallFault()
+}
+
+// firewallFault says that somebody has closed the machine's filter for pods since it was opened, and has it opened again. Called
+// with mu held.
+func (n *Node) firewallFault() error {
+	chain, err := blocked(append(slices.Clone(n.config.ClusterCIDRs), n.applied.own...))
+	if err != nil || chain == "" {
+		return err
+	}
+	n.applied = plan{}
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+	return fmt.Errorf("chain %s drops packets of pods, because the rules for them were taken away; they are being put back", chain)
 }
 
 // Run sets the host up as soon as the Node has pod prefixes, and again when Nodes change,
@@ -144,7 +172,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if !cache.WaitForCacheSync(ctx.Done(), n.synced) {
 		return nil
 	}
-	retry := time.NewTimer(0)
+	retry, again := time.NewTimer(0), retryPauses()
 	defer retry.Stop()
 	for {
 		select {
@@ -170,10 +198,16 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 		n.mu.Unlock()
 		if err != nil {
-			logger.Error(err, "Could not set up the pod network", "retryAfter", retryWait)
-			retry.Reset(retryWait)
+			pause := again.Step()
+			logger.Error(err, "Could not set up the pod network", "retryAfter", pause)
+			retry.Reset(pause)
 			continue
 		}
+		again = retryPauses()
 		logger.V(2).Info("Set up the pod network", "podCIDRs", wanted.own, "bridge", n.config.BridgeName, "routes", wanted.routes)
 	}
+}
+
+func retryPauses() wait.Backoff {
+	return wait.Backoff{Duration: firstRetry, Factor: 2, Steps: math.MaxInt32, Cap: lastRetry}
 }

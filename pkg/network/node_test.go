@@ -77,6 +77,14 @@ func (b *book) NftTable(family, name string) error {
 	return b.note(fmt.Sprintf("table %s %s (there: %v)", family, name, there))
 }
 
+func (b *book) HostPorts(family, table, pods string) error {
+	return b.note(fmt.Sprintf("host ports %s %s %s", family, table, pods))
+}
+
+func (b *book) NftRules(family, table, chain, comment string) error {
+	return b.note(fmt.Sprintf("rules %s %s %s %q", family, table, chain, comment))
+}
+
 func (b *book) SetSysctl(name, value string) error {
 	if err := b.note("sysctl " + name + "=" + value); err != nil {
 		return err
@@ -158,9 +166,9 @@ func TestNode(t *testing.T) {
 	first := []string{
 		"interface proa0",
 		"sysctl net/ipv4/ip_forward=1", "sysctl net/bridge/bridge-nf-call-iptables=1",
-		"table ip proa-network (there: false)", "table ip cni_hostport (there: false)",
+		"table ip proa-network (there: false)", "host ports ip cni_hostport 10.244.1.0/24",
 		"sysctl net/ipv6/conf/all/forwarding=1", "sysctl net/bridge/bridge-nf-call-ip6tables=1",
-		"table ip6 proa-network (there: false)", "table ip6 cni_hostport (there: false)",
+		"table ip6 proa-network (there: false)", "host ports ip6 cni_hostport fd00:10:1::/64",
 	}
 	entries := ledger.taken()
 	if diff := cmp.Diff(first, entries[:len(first)]); diff != "" {

@@ -2,6 +2,7 @@ package network
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -11,7 +12,7 @@ import (
 	"sigs.k8s.io/knftables"
 )
 
-// portmapTable is what the portmap plugin calls its tables.
+// portmapTable is what the portmap plugin calls its tables, whoever has it map ports.
 const portmapTable = "cni_hostport"
 
 // setUp prepares the host for pods as planned. The configuration for the container runtime
@@ -28,21 +29,26 @@ func (n *Node) setUp(ctx context.Context, p plan) error {
 		if err := n.forward(ctx, family); err != nil {
 			return err
 		}
+		if err := openFirewall(n.config.Ledger, append(ofFamily(n.config.ClusterCIDRs, family), own...)); err != nil {
+			return err
+		}
 		cluster := append(ofFamily(n.config.ClusterCIDRs, family), ofFamily(p.nodes, family)...)
 		if len(n.config.ClusterCIDRs) == 0 {
 			cluster = append(cluster, own...)
 		}
-		if err := writeMasquerade(ctx, n.config.Ledger, family, TableName, own, cluster); err != nil {
+		if err := writeMasquerade(ctx, n.config.Ledger, family, cmp.Or(n.config.TableName, TableName), own, cluster); err != nil {
 			return err
 		}
-		if err := n.config.Ledger.NftTable(string(family), portmapTable); err != nil {
-			return fmt.Errorf("announce table of host ports: %w", err)
+		for _, pods := range own {
+			if err := n.config.Ledger.HostPorts(string(family), portmapTable, pods.String()); err != nil {
+				return fmt.Errorf("announce host ports: %w", err)
+			}
 		}
 		if err := n.route(family, p.routes); err != nil {
 			return err
 		}
 	}
-	text, err := Conflist(n.config.BridgeName, n.config.MTU, n.config.IPAMDir, p.own)
+	text, err := Conflist(cmp.Or(n.config.NetworkName, DefaultName), n.config.BridgeName, n.config.MTU, n.config.IPAMDir, p.own)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sys/unix"
 
 	"github.com/proa-sh/proa/pkg/cluster"
 	"github.com/proa-sh/proa/pkg/cluster/control"
@@ -338,5 +339,48 @@ func TestFlags(t *testing.T) {
 				t.Errorf("error %v does not say %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestResetLeavesWhatOthersMount: neither what was mounted in the data directory before the start nor what was mounted after it is
+// unmounted or emptied.
+func TestResetLeavesWhatOthersMount(t *testing.T) {
+	m := newMachine(t)
+	share := t.TempDir()
+	precious := filepath.Join(share, "precious")
+	if err := os.WriteFile(precious, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mount := func(name string) string {
+		dir := filepath.Join(m.cfg.DataDir, name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount(share, dir, "", unix.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	before := mount("backup")
+	m.must("up")
+	after := mount("later")
+	m.must("down")
+	for _, dir := range []string{before, after} {
+		if _, err := os.Stat(filepath.Join(dir, "precious")); err != nil {
+			t.Errorf("after down: %v", err)
+		}
+	}
+	out := m.must("reset", "--yes")
+	m.want(out, before+" is a mount that is not the cluster's", after+" is a mount that is not the cluster's")
+	for _, dir := range []string{before, after} {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Errorf("the share is not mounted any more: %v", err)
+		}
+	}
+	if _, err := os.Stat(precious); err != nil {
+		t.Errorf("what is on the share is gone: %v", err)
+	}
+	if err := os.RemoveAll(m.cfg.DataDir); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -42,7 +42,12 @@ func down(ctx context.Context, out io.Writer, cfg cluster.Config) error {
 	if err := stopServer(ctx, out, cfg); err != nil {
 		return err
 	}
-	return cluster.TakeDown(ctx, cfg)
+	return cluster.TakeDown(ctx, cfg, warnOn(out))
+}
+
+// warnOn prints what the user should know.
+func warnOn(out io.Writer) func(string) {
+	return func(text string) { fmt.Fprintln(out, "Warning:", text) }
 }
 
 // A server that was asked to stop may take stopWithin, and its socket answerWithin to answer; then it is killed. Its own
@@ -122,7 +127,7 @@ func newReset(f *flags) *cobra.Command {
 			if err := down(cmd.Context(), cmd.OutOrStdout(), cfg); err != nil {
 				return err
 			}
-			if err := cluster.Delete(cmd.Context(), cfg); err != nil {
+			if err := cluster.Delete(cmd.Context(), cfg, warnOn(cmd.OutOrStdout())); err != nil {
 				return err
 			}
 			if err := pki.RemoveFromKubeconfig(cfg.Name); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sys/unix"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/proa-sh/proa/pkg/cluster/pki"
@@ -20,7 +21,6 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet/server"
 	"github.com/proa-sh/proa/pkg/network"
 	"github.com/proa-sh/proa/pkg/proxy"
-	"github.com/proa-sh/proa/pkg/proxy/nftables"
 )
 
 // part is a part of Kubernetes.
@@ -39,7 +39,7 @@ func (n *Node) run(task *steps.Task, step string, c part) {
 func (n *Node) startProxy(ctx context.Context, task *steps.Task) error {
 	c := n.Config
 	for _, family := range []string{"ip", "ip6"} {
-		if err := n.Ledger.NftTable(family, nftables.TableName); err != nil {
+		if err := n.Ledger.NftTable(family, c.ProxyTable()); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (n *Node) startProxy(ctx context.Context, task *steps.Task) error {
 		return n.runProxy(ctx, task)
 	}
 	made, err := proxy.New(proxy.Config{
-		Informers: n.API.Informers, NodeName: c.Name, NodeIPs: []netip.Addr{c.IP},
+		Informers: n.API.Informers, NodeName: c.Name, NodeIPs: []netip.Addr{c.IP}, TableName: c.ProxyTable(),
 		DetectLocalMode: proxy.LocalModeClusterCIDR, ClusterCIDRs: []netip.Prefix{c.PodCIDR},
 		HealthzBindAddress: net.JoinHostPort("0.0.0.0", strconv.Itoa(c.ProxyHealthPort)),
 	})
@@ -62,7 +62,7 @@ func (n *Node) startNetwork(_ context.Context, task *steps.Task) error {
 	c := n.Config
 	made, err := network.New(network.Config{
 		Informers: n.API.Informers, NodeName: c.Name, Ledger: n.Ledger, ConfDir: c.CNIConfDir(), IPAMDir: c.CNIDataDir(),
-		BridgeName: c.Bridge, ClusterCIDRs: []netip.Prefix{c.PodCIDR},
+		BridgeName: c.Bridge, TableName: c.NetworkTable(), NetworkName: c.Cluster, ClusterCIDRs: []netip.Prefix{c.PodCIDR},
 	})
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (n *Node) startNetwork(_ context.Context, task *steps.Task) error {
 }
 
 func (n *Node) startKubelet(ctx context.Context, task *steps.Task) error {
-	c := n.Config
+	c := n.ofKubelet()
 	if err := makeCgroupRoot(c.CgroupRoot); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (n *Node) startKubelet(ctx context.Context, task *steps.Task) error {
 	}
 	k, err := kubelet.New(kubelet.Config{
 		NodeName: c.Name, Client: n.API.Client, Informers: n.API.Informers, WatchObjects: n.API.WatchObjects,
-		Kubelet: c.kubeletConfiguration(), Root: c.KubeletDir(), NodeIPs: []net.IP{c.IP.AsSlice()}, API: api,
+		Kubelet: c.kubeletConfiguration(), ContainerLogs: c.logLinks(), Root: c.KubeletDir(), NodeIPs: []net.IP{c.IP.AsSlice()}, API: api,
 	})
 	if err != nil {
 		return err
@@ -102,20 +102,46 @@ func (c Config) kubeletConfiguration() *kubeletconfig.KubeletConfiguration {
 	k.ClusterDNS = []string{c.DNSServiceIP.String()}
 	k.ClusterDomain = c.DNSDomain
 	k.PodLogsDir = c.PodLogsDir()
+	if c.HostLogs {
+		k.PodLogsDir = podLogs // to which the links of containerLogs lead, also for collectors that see /var/log alone
+	}
+	if file, _, _, err := ResolvConf(); err == nil { // else the kubelet tells what is wrong with the usual one
+		k.ResolverConfig = &file
+	}
 	k.CgroupRoot = c.CgroupRoot
 	// A part of the disk says little on a machine that has other uses too; pods go when it is really full.
 	k.EvictionHard = map[string]string{"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"}
+	if reserved := reservedMemory(); reserved > 0 {
+		k.KubeReserved = map[string]string{"memory": strconv.FormatUint(reserved, 10)}
+	}
 	// Version 1 is what many machines still have, and all that the kubelet needs of it works.
 	k.FailCgroupV1 = new(bool)
 	return k
 }
 
-// makeCgroupRoot makes the cgroup of a node that is not the only one on the machine; the ledger knows of it. Some kubelets want
-// it in every hierarchy.
-func makeCgroupRoot(path string) error {
-	if path == "/" {
-		return nil
+// logLinks is where the kubelet makes flat links to logs; empty makes none.
+func (c Config) logLinks() string {
+	if c.HostLogs {
+		return containerLogs
 	}
+	return ""
+}
+
+// maxReserved bounds what pods may not have of the memory, in bytes: what a cluster of one node takes, and half as much again.
+const maxReserved = 512 << 20
+
+// reservedMemory is what pods may not have of the machine's memory, in bytes: a tenth, and no more than the cluster needs. It is 0
+// if the size of the memory cannot be found out, which the kubelet then tells.
+func reservedMemory() uint64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return min(info.Totalram*uint64(info.Unit)/10, maxReserved)
+}
+
+// makeCgroupRoot makes the cgroup of a node, of which the ledger knows. Some kubelets want it in every hierarchy.
+func makeCgroupRoot(path string) error {
 	cgroups, err := resources.Detect()
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 func example() Config {
 	return Config{
 		Name: "node-2", IP: netip.MustParseAddr("10.243.0.2"), DataDir: "/data/node-2", RunDir: "/run/node-2", BinDir: "/bin", CertsDir: "/certs.d",
-		Mark: "m", CgroupRoot: "/c/node-2/", Bridge: "b", KubeletPort: 10250, ProxyHealthPort: 10256, PodCIDR: netip.MustParsePrefix("10.244.0.0/16"),
+		Cluster: "proa", Mark: "m", CgroupRoot: "/c/node-2", Bridge: "b", KubeletPort: 10250, ProxyHealthPort: 10256, PodCIDR: netip.MustParsePrefix("10.244.0.0/16"),
 		DNSServiceIP: netip.MustParseAddr("10.96.0.10"), DNSDomain: "cluster.local", Programs: map[string]string{KubeletProgram: "/k"},
 	}
 }
@@ -48,10 +48,12 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s does not end with the node", place)
 		}
 	}
-	first := c
-	first.CgroupRoot = "/"
-	if got := []string{first.PodCgroup(), c.PodCgroup()}; !cmp.Equal(got, []string{"/kubepods", "/c/node-2"}) {
-		t.Errorf("cgroups of pods: %v", got)
+	for name, want := range map[string]bool{
+		"proa-" + strings.Repeat("0a", 32) + "-eth0": true, "proa-0123abcd-" + strings.Repeat("0a", 32) + "-eth0": false, "podman-x-eth0": false,
+	} {
+		if got, err := filepath.Match(c.cniResults(), filepath.Join(CNICache, "results", name)); err != nil || got != want {
+			t.Errorf("%s is ours: %v, %v", name, got, err)
+		}
 	}
 }
 

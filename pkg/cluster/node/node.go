@@ -45,6 +45,8 @@ type Node struct {
 	API *API
 
 	containerd *containerd.Daemon
+	// hostLogs says that the logs are where collectors look; set by the step of containerd.
+	hostLogs bool
 }
 
 // Runtime lists the parts that need nobody.
@@ -79,15 +81,19 @@ func (n *Node) startContainerd(ctx context.Context, task *steps.Task) error {
 		return err
 	}
 	if !lower {
-		klog.FromContext(ctx).Info("This machine does not allow to lower oom_score_adj; containers run with the value of proa")
+		n.Service.Timeline.Note("Warning: this machine does not let proa lower oom_score_adj (it has no CAP_SYS_RESOURCE): when memory runs out, " +
+			"the kernel may end the cluster's server before pods, which all have the same score")
 	}
 	cfg := n.Config.Containerd(!lower)
 	err = errors.Join(
-		n.Ledger.Dir(cfg.ShimSocketDir()), n.Config.MakePlaces(n.Ledger), n.Ledger.Dir(filepath.Join(CNICache, "results")),
-		n.Ledger.MountsUnder(n.Config.RunDir), n.Ledger.MountsUnder(n.Config.DataDir),
+		n.Ledger.Dir(cfg.ShimSocketDir()), n.Config.MakePlaces(n.Ledger),
+		n.Ledger.MountsUnder(n.Config.RunDir), n.Ledger.MountsUnder(n.Config.ContainerdRoot()), n.Ledger.MountsUnder(n.Config.KubeletDir()),
 		n.Ledger.Processes(cfg.Mark),
-		n.Ledger.Cgroup(n.Config.PodCgroup()))
+		n.Ledger.Cgroup(n.Config.CgroupRoot))
 	if err != nil {
+		return err
+	}
+	if err := n.publishLogs(); err != nil {
 		return err
 	}
 	daemon, err := containerd.New(cfg)

@@ -32,17 +32,15 @@ const (
 // foreignTable is what the namesake of our service proxy calls its nftables tables.
 const foreignTable = "kube-proxy"
 
-// Places that kubelets on their own use whatever they are told: links to the logs of containers, and sockets of device plugins.
-const (
-	containerLogs = "/var/log/containers"
-	kubeletHome   = "/var/lib/kubelet"
-)
+// kubeletHome is where kubelets on their own have the sockets of device plugins, whatever they are told; they also use
+// containerLogs.
+const kubeletHome = "/var/lib/kubelet"
 
 // Places are directories of the node by the fixed places at which some of its programs look for them.
 func (c Config) Places() map[string]string {
 	places := map[string]string{CNICache: c.CNICacheDir()}
 	if c.Programs[KubeletProgram] != "" {
-		places[containerLogs], places[kubeletHome] = filepath.Join(c.LogDir(), "containers"), c.KubeletDir()
+		places[containerLogs], places[kubeletHome] = c.LogLinksDir(), c.KubeletDir()
 	}
 	return places
 }
@@ -50,8 +48,15 @@ func (c Config) Places() map[string]string {
 // MakePlaces makes the fixed places on the machine, and the settings of the whole machine that kubelets on their own make, all of
 // which are written to the ledger before. It must be called before a node starts.
 func (c Config) MakePlaces(l *ledger.Ledger) error {
+	err := errors.Join(l.SharedDir(CNICache), l.SharedDir(filepath.Dir(c.cniResults())), l.Files(c.cniResults()))
+	if err != nil {
+		return err
+	}
 	for place := range c.Places() {
-		if err := l.Dir(place); err != nil {
+		if place != CNICache {
+			err = l.Dir(place)
+		}
+		if err != nil {
 			return err
 		}
 		if err := os.MkdirAll(place, 0o755); err != nil {
@@ -80,7 +85,7 @@ func (n *Node) runProgram(ctx context.Context, task *steps.Task, step, name stri
 }
 
 func (n *Node) runKubelet(ctx context.Context, task *steps.Task) error {
-	c := n.Config
+	c := n.ofKubelet()
 	file := filepath.Join(c.RunDir, "kubelet.yaml")
 	if err := writeYAML(file, c.kubeletFile()); err != nil {
 		return err

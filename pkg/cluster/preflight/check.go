@@ -16,6 +16,8 @@ type Needs struct {
 	Addresses []Address
 	// Programs are looked for in PATH; those with a slash are paths.
 	Programs []Program
+	// Alone: the cluster takes the customary networks and ports, and nobody has said that it is to be beside others.
+	Alone bool
 	// MinFreeBytes must be free where DataDir is.
 	MinFreeBytes uint64
 }
@@ -57,7 +59,9 @@ type Facts struct {
 	NoForwarding string
 	// BridgeNetfilter: bridged packets are seen by the service rules.
 	BridgeNetfilter bool
-	FreeBytes       uint64
+	// ForeignPods names what runs in pods of another kubelet; empty if there is nothing.
+	ForeignPods string
+	FreeBytes   uint64
 	// DataVersion is the version that wrote the data directory; zero if there is none.
 	DataVersion Version
 	// DataFault says why the data directory cannot be used; empty means that it can.
@@ -80,7 +84,7 @@ func Check(needs Needs, facts Facts) []Problem {
 		return problems
 	}
 	problems := slices.Concat(
-		checkData(needs, facts), checkPorts(needs, facts), checkPrograms(facts), checkKernel(facts))
+		checkData(needs, facts), checkPorts(needs, facts), checkPrograms(facts), checkNeighbours(needs, facts), checkKernel(facts))
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		switch {
 		case a.Warning == b.Warning:
@@ -138,6 +142,15 @@ func checkPrograms(facts Facts) []Problem {
 		problems = append(problems, Problem{What: fmt.Sprintf("program %s is missing", p.Name), Do: p.Install})
 	}
 	return problems
+}
+
+// checkNeighbours: the pods of another cluster would go on, but its Services and ours would be at the same addresses.
+func checkNeighbours(needs Needs, facts Facts) []Problem {
+	if facts.ForeignPods == "" || !needs.Alone {
+		return nil
+	}
+	return []Problem{{What: "pods of another cluster run on this machine (" + facts.ForeignPods + ")",
+		Do: "end that cluster (for instance with `kubeadm reset`, or k3s-killall.sh), or make this one beside it with --data-dir and other networks and ports"}}
 }
 
 // What a node needs of the kernel. Without the first list of controllers limits cannot be kept; hugetlb and io are

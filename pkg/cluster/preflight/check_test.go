@@ -7,7 +7,7 @@ import (
 )
 
 func needs() Needs {
-	return Needs{DataDir: "/var/lib/proa", Version: Version{1, 36}, Addresses: []Address{{":6443", "the API server", "--api-port"}}, MinFreeBytes: 1 << 30}
+	return Needs{DataDir: "/var/lib/proa", Version: Version{1, 36}, Addresses: []Address{{":6443", "the API server", "--api-port"}}, MinFreeBytes: 1 << 30, Alone: true}
 }
 
 func good() Facts {
@@ -45,6 +45,8 @@ func TestCheck(t *testing.T) {
 			"cgroup controllers are missing: cpuset, memory, pids: mount them or take cgroup_disable= off the kernel's command line",
 			"nftables cannot be used (protocol not supported): run `modprobe nf_tables`, or use a kernel with CONFIG_NF_TABLES",
 			"IPv4 forwarding cannot be switched on (read-only): set net.ipv4.ip_forward=1"}},
+		{name: "former kubeadm node", change: func(f *Facts) { f.ForeignPods = "process 7 (nginx) in cgroup /kubepods" }, want: []string{
+			"pods of another cluster run on this machine (process 7 (nginx) in cgroup /kubepods): end that cluster (for instance with `kubeadm reset`, or k3s-killall.sh), or make this one beside it with --data-dir and other networks and ports"}},
 		{name: "a warning comes last", change: func(f *Facts) { f.BridgeNetfilter, f.Missing = false, []Program{{"runc", "apt-get install runc"}} }, want: []string{
 			"program runc is missing: apt-get install runc",
 			"bridged packets do not pass netfilter, so a pod cannot reach itself or a pod of its own node through a Service: run `modprobe br_netfilter`"}},

@@ -4,5 +4,5 @@
 // into problems, each of one line that says what is wrong and one that says what to do. It changes nothing: a port that it
 // tried is free again when it returns.
 //
-// Shown by check_test.go, a table of machines, and observe_test.go on this one.
+// Shown by check_test.go, a table of machines, observe_test.go on this one, and neighbours_test.go (pods of another kubelet).
 package preflight

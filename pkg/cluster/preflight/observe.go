@@ -32,6 +32,10 @@ func Observe(ctx context.Context, needs Needs) (Facts, error) {
 		}
 	}
 	facts.observeData(needs.DataDir)
+	var err error
+	if facts.ForeignPods, err = foreignPods("/"); err != nil {
+		return facts, err
+	}
 	return facts, facts.observeKernel()
 }
 
