@@ -95,7 +95,7 @@ func (f *fleet) stop(ctx context.Context) error {
 	}
 	var group errgroup.Group
 	for _, m := range f.all() {
-		group.Go(func() error { return m.shutDown(ctx) })
+		group.Go(func() error { return m.shutDown(ctx, f.parts.env.Now()) })
 	}
 	return group.Wait()
 }
@@ -224,7 +224,9 @@ func (f *fleet) Delete(ctx context.Context, name string) error {
 	defer m.busy.Unlock()
 	bounded, cancel := context.WithTimeout(ctx, shutDownWithin)
 	defer cancel()
-	if err := m.shutDown(bounded); err != nil {
+	hurry, waited := context.WithTimeout(ctx, deleteGrace)
+	defer waited()
+	if err := m.shutDown(bounded, hurry.Done()); err != nil {
 		klog.FromContext(ctx).Error(err, "A node that is deleted did not end in good order", "node", name)
 	}
 	return m.remove(ctx)
@@ -256,6 +258,9 @@ func (f *fleet) makeNetwork(ctx context.Context) error {
 	}
 	return network.ShareUplink(ctx, e.Ledger, e.Config.Name+"-nodes", e.Config.NodeCIDR, e.Config.PodCIDR)
 }
+
+// deleteGrace is how long the pods of a node that is deleted may take to end.
+const deleteGrace = 30 * time.Second
 
 // shutDownWithin bounds the end of a node in good order, stopNodesWithin that of all.
 const (

@@ -212,20 +212,54 @@ func (m *member) powerOff(ctx context.Context) error {
 // killWithin is far more than the kernel needs to end the processes of a machine.
 const killWithin = 3 * time.Second
 
-// shutDown has the agent end the pods in good order, and returns when the machine is off.
-func (m *member) shutDown(ctx context.Context) error {
+// shutDown has the agent end the pods in good order, and returns when the machine is off. When now is closed it does not wait for
+// the time that pods may take. What the agent tells of the pods is told of the cluster.
+func (m *member) shutDown(ctx context.Context, now <-chan struct{}) error {
 	first, running, err := machine.Find(m.node.Mark)
 	if err != nil || !running {
 		return err
 	}
-	err = control.NewClient(m.node.ControlSocket()).Stop(ctx, true)
+	client := control.NewClient(m.node.ControlSocket())
+	err = client.Stop(ctx, control.How{Pods: true})
 	if errors.Is(err, control.ErrNotRunning) {
 		return fmt.Errorf("end the pods of node %s in good order: its agent does not run", m.record.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("ask node %s to end: %w", m.record.Name, err)
 	}
-	return process.Wait(ctx, first)
+	following, ended := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { m.hurry(following, client, now) })
+	beside.Go(func() { m.passOn(following, client) })
+	err = process.Wait(ctx, first)
+	ended()
+	beside.Wait()
+	return err
+}
+
+// hurry tells the agent when nobody waits for pods any more.
+func (m *member) hurry(ctx context.Context, client *control.Client, now <-chan struct{}) {
+	select {
+	case <-now:
+	case <-ctx.Done():
+		return
+	}
+	if err := client.Stop(ctx, control.How{Pods: true, Now: true}); err != nil && ctx.Err() == nil && !errors.Is(err, control.ErrNotRunning) {
+		klog.FromContext(ctx).Error(err, "A node could not be told to end at once", "node", m.record.Name)
+	}
+}
+
+// passOn tells what the agent tells of the end of pods.
+func (m *member) passOn(ctx context.Context, client *control.Client) {
+	stopping := false
+	// That nobody can be followed any more means that it has ended.
+	_ = client.Follow(ctx, func(message control.Message) bool {
+		stopping = stopping || message.Phase == control.Stopping
+		if stopping && message.Note != "" {
+			m.fleet.parts.env.Timeline.NoteOf(m.record.Name+": "+message.Note, message.Takes)
+		}
+		return true
+	})
 }
 
 // remove takes the node out of the cluster and removes its data.

@@ -19,30 +19,44 @@ import (
 )
 
 func newDown(f *flags) *cobra.Command {
-	return &cobra.Command{
+	now := false
+	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Stop the cluster and its pods and undo every change to this machine; the data stays",
-		Args:  cobra.NoArgs,
+		Long: "Stop the cluster and its pods and undo every change to this machine; the data stays. Pods end with their preStop hooks and in\n" +
+			"the time that each may take (terminationGracePeriodSeconds).",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config()
 			if err != nil {
 				return err
 			}
-			if err := down(cmd.Context(), cmd.OutOrStdout(), cfg); err != nil {
+			if err := down(cmd.Context(), cmd.OutOrStdout(), cfg, now); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "The cluster is down. Its data is in %s.\n", cfg.DataDir)
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&now, "now", false, "give no pod its time; also for a cluster that is being taken down already")
+	return cmd
 }
 
 // down stops a running server, waits until its process has ended, and undoes what is left to undo.
-func down(ctx context.Context, out io.Writer, cfg cluster.Config) error {
-	if err := stopServer(ctx, out, cfg); err != nil {
+func down(ctx context.Context, out io.Writer, cfg cluster.Config, now bool) error {
+	if err := stopServer(ctx, out, cfg, now); err != nil {
 		return err
 	}
-	return cluster.TakeDown(ctx, cfg, warnOn(out))
+	err := cluster.TakeDown(ctx, cfg, warnOn(out))
+	if holder, found := cluster.Holder(cfg); found && errors.Is(err, cluster.ErrInUse) {
+		// Another one who takes it down; what it leaves is to be done.
+		bounded, cancel := context.WithTimeout(ctx, stopWithin)
+		defer cancel()
+		if process.Wait(bounded, holder) == nil {
+			return cluster.TakeDown(ctx, cfg, warnOn(out))
+		}
+	}
+	return err
 }
 
 // warnOn prints what the user should know.
@@ -59,9 +73,9 @@ const (
 
 // stopServer asks the server to stop with its pods and returns when its process has ended. One that does not end is killed:
 // the ledger knows all that it would have undone.
-func stopServer(ctx context.Context, out io.Writer, cfg cluster.Config) error {
+func stopServer(ctx context.Context, out io.Writer, cfg cluster.Config, now bool) error {
 	server, found := cluster.Holder(cfg)
-	err := askToStop(ctx, out, cfg)
+	err := askToStop(ctx, out, cfg, now)
 	if errors.Is(err, control.ErrNotRunning) {
 		return nil // a holder, if there is one, is no server, or not yet
 	}
@@ -87,25 +101,37 @@ func stopServer(ctx context.Context, out io.Writer, cfg cluster.Config) error {
 	return nil
 }
 
-// askToStop returns when the server has told that it has stopped, or does not answer in time.
-func askToStop(ctx context.Context, out io.Writer, cfg cluster.Config) error {
+// askToStop returns when the server has told that it has stopped, or does not answer in time. Pods that may take longer make it
+// wait longer.
+func askToStop(ctx context.Context, out io.Writer, cfg cluster.Config, now bool) error {
 	client := control.NewClient(cfg.ControlSocket())
 	answer, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	if err := client.Stop(answer, true); err != nil {
+	if err := client.Stop(answer, control.How{Pods: true, Now: now}); err != nil {
 		return err
 	}
-	stop, cancel := context.WithTimeout(ctx, stopWithin)
-	defer cancel()
+	stop, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	until := time.Now().Add(stopWithin)
+	timer := time.AfterFunc(stopWithin, giveUp)
+	defer timer.Stop()
 	return client.Follow(stop, func(m control.Message) bool {
 		printDown(out, m)
+		if longer := time.Now().Add(m.Takes + stopWithin); m.Takes > 0 && !now && longer.After(until) {
+			until = longer
+			timer.Reset(time.Until(until))
+		}
 		return m.Phase != control.Stopped
 	})
 }
 
 // printDown prints what happens while the cluster stops, and not again what happened while it started.
 func printDown(out io.Writer, m control.Message) {
-	if m.Event != nil && (m.Event.State == steps.Stopped || m.Event.State == steps.Left) || strings.HasPrefix(m.Note, "Some pods") {
+	stopping := m.Event != nil && (m.Event.State == steps.Stopped || m.Event.State == steps.Left)
+	for _, word := range []string{"Some pods", "Ending ", "Ended "} {
+		stopping = stopping || strings.Contains(m.Note, word)
+	}
+	if stopping {
 		printMessage(out, m)
 	}
 }
@@ -124,7 +150,8 @@ func newReset(f *flags) *cobra.Command {
 			if !yes && !confirm(cmd, cfg) {
 				return errors.New("not confirmed; nothing was done")
 			}
-			if err := down(cmd.Context(), cmd.OutOrStdout(), cfg); err != nil {
+			// What the pods could still write is deleted with the rest.
+			if err := down(cmd.Context(), cmd.OutOrStdout(), cfg, true); err != nil {
 				return err
 			}
 			if err := cluster.Delete(cmd.Context(), cfg, warnOn(cmd.OutOrStdout())); err != nil {

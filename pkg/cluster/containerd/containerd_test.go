@@ -202,11 +202,11 @@ func TestPodsOutliveTheDaemon(t *testing.T) {
 	if got := f.ready(t); got != 2 {
 		t.Errorf("%d pods ready after replacement, want 2", got)
 	}
-	if err := next.StopPods(t.Context(), time.Second); err != nil {
+	if err := next.EndPods(t.Context(), hurried()); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.ready(t); got != 0 {
-		t.Errorf("%d pods ready after StopPods, want 0", got)
+		t.Errorf("%d pods ready after EndPods, want 0", got)
 	}
 	list, err := next.Images().List(t.Context())
 	if err != nil {
@@ -223,7 +223,7 @@ func TestPodsOutliveTheDaemon(t *testing.T) {
 		t.Errorf("stop: %v", err)
 	}
 	if left, err := process.Marked(f.cfg.Mark); err != nil || len(left) > 0 {
-		t.Errorf("after StopPods and stop there are processes: %v, %v", left, err)
+		t.Errorf("after EndPods and stop there are processes: %v, %v", left, err)
 	}
 }
 
@@ -255,7 +255,7 @@ func TestLedgerEndsPodsThatNobodyStopped(t *testing.T) {
 		t.Errorf("%d pods ready, want 0", got)
 	}
 	f.runPod(t, "again", "")
-	if err := next.StopPods(t.Context(), time.Second); err != nil {
+	if err := next.EndPods(t.Context(), hurried()); err != nil {
 		t.Error(err)
 	}
 	if err := stop(); err != nil {
@@ -281,4 +281,11 @@ func TestBrokenDaemonShowsItsLog(t *testing.T) {
 	if daemon.Healthy() == nil {
 		t.Error("a broken daemon is called healthy")
 	}
+}
+
+// hurried waits for no container.
+func hurried() Ending {
+	now := make(chan struct{})
+	close(now)
+	return Ending{Now: now, Note: func(string, time.Duration) {}}
 }

@@ -43,9 +43,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// Stop asks the cluster to stop, with or without its pods, and returns at once.
-func (c *Client) Stop(ctx context.Context, pods bool) error {
-	body, err := c.do(ctx, http.MethodPost, fmt.Sprintf("/stop?pods=%t", pods))
+// Stop asks the cluster to stop, and returns at once.
+func (c *Client) Stop(ctx context.Context, how How) error {
+	body, err := c.do(ctx, http.MethodPost, fmt.Sprintf("/stop?pods=%t&now=%t", how.Pods, how.Now))
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,11 @@ func (c *Client) do(ctx context.Context, method, path string) (io.ReadCloser, er
 		return nil, err
 	}
 	response, err := c.http.Do(request)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, ErrNotRunning
+	// A process that dies at this moment resets the connection.
+	for _, gone := range []error{os.ErrNotExist, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF} {
+		if errors.Is(err, gone) {
+			return nil, ErrNotRunning
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask proa: %w", err)

@@ -35,8 +35,8 @@ func serve(t *testing.T, s *Server) (*Client, func()) {
 
 func TestFollowersGetEverything(t *testing.T) {
 	timeline := NewTimeline()
-	stopped := make(chan bool, 1)
-	server := &Server{Timeline: timeline, Status: func(context.Context) Status { return Status{Pid: 7} }, Stop: func(pods bool) { stopped <- pods }}
+	stopped := make(chan How, 1)
+	server := &Server{Timeline: timeline, Status: func(context.Context) Status { return Status{Pid: 7} }, Stop: func(how How) { stopped <- how }}
 	client, end := serve(t, server)
 	timeline.Event(steps.Event{Step: "etcd", State: steps.Started, Took: time.Second})
 	timeline.Enter(Running, nil)
@@ -62,11 +62,11 @@ func TestFollowersGetEverything(t *testing.T) {
 	if diff := cmp.Diff(Status{Pid: 7, Phase: Running}, status); diff != "" {
 		t.Error(diff)
 	}
-	if err := client.Stop(t.Context(), true); err != nil {
+	if err := client.Stop(t.Context(), How{Pods: true, Now: true}); err != nil {
 		t.Fatal(err)
 	}
-	if pods := <-stopped; !pods {
-		t.Error("the wish to stop pods was lost")
+	if how := <-stopped; how != (How{Pods: true, Now: true}) {
+		t.Errorf("asked to stop as %+v", how)
 	}
 	timeline.Enter(Stopped, errors.New("why"))
 	timeline.Note("too late")
@@ -85,7 +85,7 @@ func TestFollowersGetEverything(t *testing.T) {
 
 func TestServerEndsWithFollowers(t *testing.T) {
 	timeline := NewTimeline()
-	client, end := serve(t, &Server{Timeline: timeline, Status: func(context.Context) Status { return Status{} }, Stop: func(bool) {}})
+	client, end := serve(t, &Server{Timeline: timeline, Status: func(context.Context) Status { return Status{} }, Stop: func(How) {}})
 	timeline.Note("hello")
 	following, followed := make(chan struct{}), make(chan error, 1)
 	go func() {

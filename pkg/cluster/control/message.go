@@ -26,6 +26,8 @@ type Message struct {
 	After time.Duration `json:"after,omitempty"`
 	// Note is a line for people, such as a warning.
 	Note string `json:"note,omitempty"`
+	// Takes is how long what the note tells of may take; whoever waits for the end waits so much longer.
+	Takes time.Duration `json:"takes,omitempty"`
 	// Error says why the cluster stopped, with Stopped.
 	Error string `json:"error,omitempty"`
 }
@@ -55,6 +57,9 @@ func (t *Timeline) Event(e steps.Event) { t.add(Message{Event: &e}) }
 
 // Note adds a line for people.
 func (t *Timeline) Note(text string) { t.add(Message{Note: text}) }
+
+// NoteOf adds a line for people about something that may take a while.
+func (t *Timeline) NoteOf(text string, takes time.Duration) { t.add(Message{Note: text, Takes: takes}) }
 
 // Enter adds a new phase. After Stopped nothing may be added; err is why, and may be nil.
 func (t *Timeline) Enter(phase Phase, err error) {

@@ -52,11 +52,14 @@ type Server struct {
 	Timeline *Timeline
 	// Status is asked for what Timeline does not know; Phase is filled in.
 	Status func(context.Context) Status
-	// Stop is called when somebody wants the cluster to stop, and with pods also the pods.
-	Stop func(pods bool)
+	// Stop is called when somebody wants the cluster to stop, and perhaps again by somebody who wants it sooner.
+	Stop func(How)
 	// Nodes does what is asked for with nodes; nil where there are none.
 	Nodes Nodes
 }
+
+// How is in what way a cluster is to stop: with its pods or not, and if so, with the time that each may take or at once.
+type How struct{ Pods, Now bool }
 
 // Listen makes the socket, for root alone. One that is there is a dead process's.
 func Listen(socket string) (net.Listener, error) {
@@ -121,6 +124,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
-	s.Stop(r.URL.Query().Get("pods") == "true")
+	query := r.URL.Query()
+	s.Stop(How{Pods: query.Get("pods") == "true", Now: query.Get("now") == "true"})
 	w.WriteHeader(http.StatusAccepted)
 }

@@ -27,12 +27,9 @@ const (
 	StepKubelet    = "kubelet"
 )
 
-// When a node is taken down, containers may take podGrace to end, and all pods together StopPodsWithin; what is left of them
-// then is ended by force.
-const (
-	podGrace       = 10 * time.Second
-	StopPodsWithin = 12 * time.Second
-)
+// StopPodsWithin is how long all pods together may take to end when a node is taken down, whatever they say themselves; what is
+// left of them then is ended by force.
+const StopPodsWithin = 6 * time.Hour
 
 // Node is one node in this process.
 type Node struct {
@@ -112,7 +109,7 @@ func (n *Node) stopContainerd(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, StopPodsWithin)
 	defer cancel()
-	if err := n.containerd.StopPods(ctx, podGrace); err != nil {
+	if err := n.containerd.EndPods(ctx, containerd.Ending{Now: n.Service.Now(), Note: n.Service.Timeline.NoteOf}); err != nil {
 		klog.FromContext(ctx).Error(err, "Pods did not stop in good order")
 		n.Service.Timeline.Note(summary(err))
 	}

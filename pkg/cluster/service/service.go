@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"sync"
 	"sync/atomic"
 
 	"k8s.io/klog/v2"
@@ -28,6 +29,30 @@ type Service struct {
 	health health
 	// endPods is whether the pods end with the process.
 	endPods atomic.Bool
+
+	hurryMu sync.Mutex
+	now     chan struct{} // guarded by hurryMu, made on first use; closed when nobody waits for pods any more
+}
+
+// Now is closed when somebody wants the pods to end at once.
+func (s *Service) Now() <-chan struct{} {
+	s.hurryMu.Lock()
+	defer s.hurryMu.Unlock()
+	if s.now == nil {
+		s.now = make(chan struct{})
+	}
+	return s.now
+}
+
+func (s *Service) hurry() {
+	now := s.Now()
+	s.hurryMu.Lock()
+	defer s.hurryMu.Unlock()
+	select {
+	case <-now:
+	default:
+		close(s.now)
+	}
 }
 
 // EndsPods says whether somebody has asked for the pods to be ended too.
@@ -42,9 +67,12 @@ func (s *Service) Run(ctx context.Context, list []steps.Step) (started bool, err
 	if err != nil {
 		return false, err
 	}
-	server := &control.Server{Timeline: s.Timeline, Status: s.status, Nodes: s.Nodes, Stop: func(pods bool) {
-		if pods {
+	server := &control.Server{Timeline: s.Timeline, Status: s.status, Nodes: s.Nodes, Stop: func(how control.How) {
+		if how.Pods {
 			s.endPods.Store(true)
+		}
+		if how.Now {
+			s.hurry()
 		}
 		stop()
 	}}
