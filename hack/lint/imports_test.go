@@ -70,6 +70,7 @@ var layers = map[string][]string{
 	"cmd/proa":                    {"pkg/cluster", "pkg/component"},
 	"cmd/pause":                   {},
 	"cmd/node-init":               {"pkg/cluster/machine/first"},
+	"cmd/proa-keeper":             {"pkg/cluster/keeper"},
 	"hack":                        {"pkg", "manifests", "staging"},
 
 	"test/make":        {},

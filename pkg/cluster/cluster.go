@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/crash"
 	"github.com/proa-sh/proa/pkg/cluster/directory"
 	"github.com/proa-sh/proa/pkg/cluster/ledger"
 	"github.com/proa-sh/proa/pkg/cluster/node"
@@ -43,6 +44,7 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 		timeline.Note("Warning: " + warning)
 	}
 	env := &Environment{Config: cfg}
+	book := crash.New(cfg.LogDir(), crashParts())
 	env.Service = &service.Service{Socket: cfg.ControlSocket(), StacksFile: cfg.Node().StacksFile(), Timeline: timeline, Describe: env.describe}
 	unlock, err := lock(cfg)
 	if err != nil {
@@ -64,7 +66,14 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 	if env.records, err = cfg.ensureRecords(); err != nil {
 		return err
 	}
-	started, err := env.Run(ctx, append(env.baseSteps(), parts(env)...))
+	env.lookBack(ctx, book)
+	started, err := env.Run(ctx, env.without(append(env.baseSteps(), parts(env)...)))
+	switch {
+	case env.Asked():
+		err = asked(err, book.EndRow())
+	case err != nil && (started || len(env.falls) > 0 || tryAgain(err)):
+		return fell(err, book)
+	}
 	if started || !fresh {
 		return err
 	}
@@ -85,7 +94,8 @@ func TakeDown(ctx context.Context, cfg Config, warn func(string)) error {
 		return err
 	}
 	defer unlock()
-	return undo(ctx, cfg, warn)
+	// A server that fell, and was not there any more to be asked to end, has ended with the rest now.
+	return errors.Join(crash.New(cfg.LogDir(), nil).EndRow(), undo(ctx, cfg, warn))
 }
 
 // undoWithin bounds how long all changes together may take to be reverted; see also the bounds in package ledger.

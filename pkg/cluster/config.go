@@ -209,6 +209,7 @@ func nth(network netip.Prefix, n int) netip.Addr {
 
 // Paths of the cluster's files. Those below RunDir end with the cluster, those below DataDir with reset. Those of a node are
 // in package node.
+func (c Config) KeeperProgram() string   { return filepath.Join(c.BinDir, "proa-keeper") }
 func (c Config) ControlSocket() string   { return filepath.Join(c.RunDir, "control.sock") }
 func (c Config) EtcdSocket() string      { return filepath.Join(c.RunDir, "etcd.sock") }
 func (c Config) EtcdDir() string         { return filepath.Join(c.DataDir, "etcd") }

@@ -5,7 +5,8 @@
 // that is as it was when the cluster has been taken down. The order is in steps (what starts after what), the parts are in
 // packages of their own: ledger (host changes), pki, etcd, controlplane, node (what runs on every node), service (a process that
 // can be watched and asked), control (the socket that the commands talk to), program (programs in place of our parts), images,
-// preflight; components.go lists the parts of Kubernetes. This package joins them and decides nothing about Kubernetes.
+// preflight; keeper (the parent that starts the server again when it falls) and crash (which part made it fall; falls.go leaves out one
+// that does it again and again); directory (removes what is ours); components.go lists the parts of Kubernetes. This package joins them and decides nothing about Kubernetes.
 //
 // The first node is the machine itself. Further nodes are machines of namespaces on it (package machine), each with an agent
 // (package agent) that runs the same parts on client-go; fleet.go and member.go start, stop and end them, records.go remembers
@@ -13,5 +14,5 @@
 // and address on a bridge.
 //
 // Shown by config_test.go and records_test.go (names and places), by the tests of package command, which start real parts, kill
-// and restart them, and look for what is left on the machine, and by test/e2e/nodes.
+// and restart them, and look for what is left on the machine, by test/e2e/nodes, and by test/e2e/neighbours (two clusters on one machine).
 package cluster

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/crash"
 	"github.com/proa-sh/proa/pkg/cluster/etcd"
 	"github.com/proa-sh/proa/pkg/cluster/ledger"
 	"github.com/proa-sh/proa/pkg/cluster/logfile"
@@ -46,6 +49,10 @@ type Environment struct {
 	// Node is the first node; its containerd works after node.StepContainerd.
 	Node *node.Node
 
+	// falls are the ends of lives before this one that nobody asked for, in a row; leftOut are the steps that are therefore left
+	// out, and why. Both are set before the steps begin.
+	falls   []crash.Record
+	leftOut map[string]error
 	// records are the further nodes that the cluster begins with.
 	records []record
 	// overview fills nodes and pods into the status; nil before there is an API server.
@@ -65,6 +72,7 @@ func (e *Environment) baseSteps() []steps.Step {
 // describe tells of the cluster as a whole.
 func (e *Environment) describe(_ context.Context, status *control.Status) {
 	status.Version, status.Server = e.Config.Version.String(), e.Config.ServerURL()
+	status.Falls, status.LeftOut = e.falls, slices.Sorted(maps.Keys(e.leftOut))
 	if overview := e.overview.Load(); overview != nil {
 		(*overview)(status)
 	}

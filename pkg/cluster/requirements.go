@@ -85,6 +85,7 @@ func requirements(cfg Config) preflight.Needs {
 	for name, path := range cfg.Programs {
 		needs.Programs = append(needs.Programs, preflight.Program{Name: path, Install: "give another path for " + name})
 	}
+	needs.Programs = append(needs.Programs, preflight.Program{Name: cfg.KeeperProgram(), Install: "run `make build`"})
 	if cfg.Nodes > 1 {
 		needs.Programs = append(needs.Programs, preflight.Program{Name: machine.Program(cfg.BinDir), Install: "run `make build`"})
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,6 +30,18 @@ import (
 // withoutKubernetes runs the store and the container runtime only: what is tested here is everything around the rest.
 func withoutKubernetes(ctx context.Context, cfg cluster.Config, timeline *control.Timeline) error {
 	return cluster.ServeParts(ctx, cfg, timeline, func(*cluster.Environment) []steps.Step {
+		if file := os.Getenv(failVariable); file != "" {
+			return []steps.Step{{Name: node.StepProxy, After: []string{node.StepContainerd}, Start: func(_ context.Context, task *steps.Task) error {
+				task.Go(func(ctx context.Context) error {
+					if _, err := os.Stat(file); err == nil {
+						return errors.New("an object that it cannot bear")
+					}
+					<-ctx.Done()
+					return nil
+				})
+				return nil
+			}}}
+		}
 		if os.Getenv(deafVariable) == "" {
 			return nil
 		}
@@ -42,6 +55,9 @@ func withoutKubernetes(ctx context.Context, cfg cluster.Config, timeline *contro
 // deafVariable, when set, gives the server a part that never ends.
 const deafVariable = "PROA_TEST_DEAF"
 
+// failVariable, when set, gives the server a part that fails while the file is there that it names.
+const failVariable = "PROA_TEST_FAIL"
+
 // TestMain lets `up` start this test program as the server, as it starts proa.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "server" {
@@ -51,7 +67,7 @@ func TestMain(m *testing.M) {
 		root.SetArgs(os.Args[1:])
 		if err := root.ExecuteContext(ctx); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			os.Exit(cluster.ExitStatus(err))
 		}
 		os.Exit(0)
 	}
@@ -136,12 +152,7 @@ func (m *machine) want(out string, parts ...string) {
 // wantClean checks that nothing of the cluster is on the machine but its data.
 func (m *machine) wantClean() {
 	m.t.Helper()
-	if left, err := process.Marked(m.cfg.DataDir); err != nil || len(left) > 0 {
-		m.t.Errorf("processes are left: %v, %v", left, err)
-	}
-	if _, err := os.Stat(m.cfg.RunDir); !errors.Is(err, os.ErrNotExist) {
-		m.t.Errorf("run directory is left: %v", err)
-	}
+	m.wantCleanRun()
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		m.t.Fatal(err)
@@ -150,6 +161,19 @@ func (m *machine) wantClean() {
 		if strings.Contains(string(mounts), dir) {
 			m.t.Errorf("mounts below %s are left", dir)
 		}
+	}
+}
+
+// wantCleanRun checks that nothing of the cluster runs.
+func (m *machine) wantCleanRun() {
+	m.t.Helper()
+	for _, mark := range []string{m.cfg.DataDir, keeperMark(m.cfg)} {
+		if left, err := process.Marked(mark); err != nil || len(left) > 0 {
+			m.t.Errorf("processes are left: %v, %v", left, err)
+		}
+	}
+	if _, err := os.Stat(m.cfg.RunDir); !errors.Is(err, os.ErrNotExist) {
+		m.t.Errorf("run directory is left: %v", err)
 	}
 }
 
@@ -212,7 +236,12 @@ func TestLifeOfACluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := process.Kill(t.Context(), append(others, server)...); err != nil {
+	keeper, err := keepers(m.cfg)
+	if err != nil || len(keeper) != 1 {
+		t.Fatalf("keepers: %v, %v", keeper, err)
+	}
+	// The keeper first: it would start the server again.
+	if err := process.Kill(t.Context(), slices.Concat(keeper, others, []process.Process{server})...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := m.run("logs", "no-such-part"); err == nil || !strings.Contains(err.Error(), "no-such-part") {

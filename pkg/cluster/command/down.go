@@ -77,7 +77,7 @@ func stopServer(ctx context.Context, out io.Writer, cfg cluster.Config, now bool
 	server, found := cluster.Holder(cfg)
 	err := askToStop(ctx, out, cfg, now)
 	if errors.Is(err, control.ErrNotRunning) {
-		return nil // a holder, if there is one, is no server, or not yet
+		return endKeeper(ctx, cfg) // a holder, if there is one, is no server, or not yet
 	}
 	if ctx.Err() != nil {
 		return err
@@ -89,13 +89,17 @@ func stopServer(ctx context.Context, out io.Writer, cfg cluster.Config, now bool
 	bounded, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if process.Wait(bounded, server) == nil {
-		return nil
+		return endKeeper(ctx, cfg) // which ends by itself, a moment later
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	fmt.Fprintf(out, "The server, %v, did not stop in time and is killed.\n", server)
-	if err := process.Kill(ctx, server); err != nil {
+	kept, err := keepers(cfg) // who would start it again
+	if err != nil {
+		return err
+	}
+	if err := process.Kill(ctx, append(kept, server)...); err != nil {
 		return fmt.Errorf("kill the server: %w", err)
 	}
 	return nil

@@ -42,7 +42,7 @@ func Main(args []string) int {
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
-		return 1
+		return cluster.ExitStatus(err)
 	}
 	return 0
 }

@@ -18,11 +18,9 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster"
 	"github.com/proa-sh/proa/pkg/cluster/control"
 	"github.com/proa-sh/proa/pkg/cluster/footprint"
+	"github.com/proa-sh/proa/pkg/cluster/keeper"
 	"github.com/proa-sh/proa/pkg/cluster/logfile"
 )
-
-// newsVariable names the file descriptor to which a server started by `up` writes its news until it runs.
-const newsVariable = "PROA_NEWS_FD"
 
 func newServer(f *flags) *cobra.Command {
 	logFile := ""
@@ -102,16 +100,16 @@ func serve(ctx context.Context, cfg cluster.Config, run func(context.Context, cl
 
 // newsFile opens the descriptor that `up` has handed down, or gives nil.
 func newsFile() (*os.File, error) {
-	text := os.Getenv(newsVariable)
+	text := os.Getenv(keeper.News)
 	if text == "" {
 		return nil, nil
 	}
 	fd, err := strconv.Atoi(text)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", newsVariable, err)
+		return nil, fmt.Errorf("read %s: %w", keeper.News, err)
 	}
 	// Not for the processes that we start: `up` waits for its end.
-	if err := os.Unsetenv(newsVariable); err != nil {
+	if err := os.Unsetenv(keeper.News); err != nil {
 		return nil, err
 	}
 	syscall.CloseOnExec(fd)

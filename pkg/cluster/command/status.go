@@ -55,6 +55,12 @@ func printStatus(out io.Writer, status control.Status) {
 		}
 		fmt.Fprintf(out, "  %-20s %s\n", part, state)
 	}
+	for _, fall := range status.Falls {
+		fmt.Fprintln(out, fall)
+	}
+	if n := len(status.Falls); n > 0 && status.Falls[n-1].Stack != "" {
+		fmt.Fprintln(out, "  "+strings.ReplaceAll(strings.TrimSpace(status.Falls[n-1].Stack), "\n", "\n  "))
+	}
 	for _, node := range status.Nodes {
 		fmt.Fprintf(out, "node %s: %s\n", node.Name, stateOf(node))
 	}

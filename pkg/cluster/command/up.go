@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 
 	"github.com/proa-sh/proa/pkg/cluster"
 	"github.com/proa-sh/proa/pkg/cluster/control"
+	"github.com/proa-sh/proa/pkg/cluster/keeper"
+	"github.com/proa-sh/proa/pkg/cluster/process"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
 )
 
@@ -40,8 +44,10 @@ func newUp(f *flags) *cobra.Command {
 
 func up(ctx context.Context, out io.Writer, cfg cluster.Config, serverArgs []string) error {
 	client := control.NewClient(cfg.ControlSocket())
-	status, err := client.Status(ctx)
-	if err == nil {
+	status, err := awaitBack(ctx, out, cfg, client)
+	if err == nil && status.Phase == control.Running && len(status.LeftOut) > 0 {
+		err = endLife(ctx, out, cfg, client, status)
+	} else if err == nil {
 		return followRunning(ctx, out, cfg, client, status)
 	}
 	if !errors.Is(err, control.ErrNotRunning) {
@@ -67,14 +73,47 @@ func up(ctx context.Context, out io.Writer, cfg cluster.Config, serverArgs []str
 		return err
 	}
 	if !running {
-		<-ended
-		if failure == "" {
-			failure = "the server ended without a word; see " + cfg.ServerLog()
-		}
-		return errors.New(failure)
+		return afterFirstLife(ctx, out, cfg, client, failure, ended)
 	}
 	printUp(out, cfg, "")
 	return nil
+}
+
+// afterFirstLife is for a server that ended before it ran. If nobody starts it again, failure is why.
+func afterFirstLife(ctx context.Context, out io.Writer, cfg cluster.Config, client *control.Client, failure string, ended <-chan error) error {
+	status, err := awaitBack(ctx, out, cfg, client)
+	if err == nil {
+		return followRunning(ctx, out, cfg, client, status)
+	}
+	if !errors.Is(err, control.ErrNotRunning) {
+		return err
+	}
+	<-ended
+	if failure == "" {
+		failure = "the server ended without a word; see " + cfg.ServerLog()
+	}
+	return errors.New(failure)
+}
+
+// endLife ends the server, so that the next one tries again what this one has left out. The pods go on. The error is
+// ErrNotRunning when it has ended.
+func endLife(ctx context.Context, out io.Writer, cfg cluster.Config, client *control.Client, status control.Status) error {
+	fmt.Fprintf(out, "Trying again what was left out: %s.\n", strings.Join(status.LeftOut, ", "))
+	server, found := cluster.Holder(cfg)
+	if err := client.Stop(ctx, control.How{}); err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, stopWithin)
+	defer cancel()
+	if found {
+		if err := process.Wait(bounded, server); err != nil {
+			return fmt.Errorf("end the server: %w", err)
+		}
+	}
+	if err := endKeeper(ctx, cfg); err != nil {
+		return err
+	}
+	return control.ErrNotRunning
 }
 
 // followRunning is `up` for a cluster that runs or is being started or stopped by somebody else.
@@ -91,16 +130,24 @@ func followRunning(ctx context.Context, out io.Writer, cfg cluster.Config, clien
 			failure = m.Error
 			return m.Phase != control.Running
 		})
-		if err == nil && failure != "" {
-			err = errors.New(failure)
+		if err != nil {
+			return err
 		}
-		return err
+		next, err := awaitBack(ctx, out, cfg, client)
+		if errors.Is(err, control.ErrNotRunning) && failure != "" {
+			return errors.New(failure)
+		}
+		if err != nil {
+			return err
+		}
+		return followRunning(ctx, out, cfg, client, next) // one life after the other, until the one that falls is left out
 	default:
 		return fmt.Errorf("process %d is %s; try again when it has ended", status.Pid, status.Phase)
 	}
 }
 
-// startServer starts this program again, as a server in a session of its own, and gives the pipe with its news.
+// startServer starts a keeper that starts this program again, as a server in a session of its own, and gives the pipe with its
+// news.
 func startServer(cfg cluster.Config, args []string) (*os.File, *exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -119,8 +166,8 @@ func startServer(cfg cluster.Config, args []string) (*os.File, *exec.Cmd, error)
 		return nil, nil, fmt.Errorf("make pipe: %w", err)
 	}
 	defer write.Close()
-	cmd := exec.Command(self, append(args, "--log-file", cfg.ServerLog())...)
-	cmd.Env = append(os.Environ(), newsVariable+"=3")
+	cmd := exec.Command(cfg.KeeperProgram(), slices.Concat([]string{self}, args, []string{"--log-file", cfg.ServerLog()})...)
+	cmd.Env = append(os.Environ(), keeper.News+"=3", process.MarkEnv(keeperMark(cfg)))
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{write} // becomes descriptor 3

@@ -10,6 +10,8 @@ import (
 	"net/http/pprof"
 	"os"
 	"time"
+
+	"github.com/proa-sh/proa/pkg/cluster/crash"
 )
 
 // Status is what Client.Status gives.
@@ -26,6 +28,10 @@ type Status struct {
 	Pods  *Pods  `json:"pods,omitempty"`
 	// Parts says of each part why it does not work; an empty text means that it does.
 	Parts map[string]string `json:"parts"`
+	// LeftOut are parts that were not started because they have brought the server down again and again.
+	LeftOut []string `json:"leftOut,omitempty"`
+	// Falls are the ends of the server that nobody asked for, since it was last asked to end.
+	Falls []crash.Record `json:"falls,omitempty"`
 }
 
 // Node is a node; Fault says why it is not ready, and is empty if it is.

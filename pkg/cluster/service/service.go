@@ -27,8 +27,8 @@ type Service struct {
 	Nodes control.Nodes
 
 	health health
-	// endPods is whether the pods end with the process.
-	endPods atomic.Bool
+	// endPods is whether the pods end with the process, asked whether somebody has asked for its end.
+	endPods, asked atomic.Bool
 
 	hurryMu sync.Mutex
 	now     chan struct{} // guarded by hurryMu, made on first use; closed when nobody waits for pods any more
@@ -58,9 +58,13 @@ func (s *Service) hurry() {
 // EndsPods says whether somebody has asked for the pods to be ended too.
 func (s *Service) EndsPods() bool { return s.endPods.Load() }
 
+// Asked says whether the process ends because somebody wanted it to, and not because a part could not go on.
+func (s *Service) Asked() bool { return s.asked.Load() }
+
 // Run serves the control socket and runs the steps until ctx ends, one of them fails, or somebody asks for the end. It says
 // whether all of them had started.
 func (s *Service) Run(ctx context.Context, list []steps.Step) (started bool, err error) {
+	outer := ctx
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	listener, err := control.Listen(s.Socket)
@@ -74,6 +78,7 @@ func (s *Service) Run(ctx context.Context, list []steps.Step) (started bool, err
 		if how.Now {
 			s.hurry()
 		}
+		s.asked.Store(true)
 		stop()
 	}}
 	socketCtx, closeSocket := context.WithCancel(context.WithoutCancel(ctx))
@@ -94,6 +99,9 @@ func (s *Service) Run(ctx context.Context, list []steps.Step) (started bool, err
 			s.Timeline.Enter(control.Running, nil)
 		},
 	})
+	if outer.Err() != nil {
+		s.asked.Store(true)
+	}
 	// Before the socket closes, so that followers see it.
 	s.Timeline.Enter(control.Stopped, err)
 	closeSocket()

@@ -40,9 +40,9 @@ func (t *Task) Go(fn func(ctx context.Context) error) {
 		err := fn(r.ctx)
 		switch {
 		case err != nil && !(r.ctx.Err() != nil && errors.Is(err, context.Canceled)):
-			r.fail(fmt.Errorf("run %s: %w", r.step.Name, err))
+			r.fail(&Error{Doing: "run", Step: r.step.Name, Err: err})
 		case r.ctx.Err() == nil:
-			r.fail(fmt.Errorf("run %s: it ended by itself", r.step.Name))
+			r.fail(&Error{Doing: "run", Step: r.step.Name, Err: errors.New("it ended by itself")})
 		}
 	})
 }
@@ -57,6 +57,17 @@ func (t *Task) GoUntil(ctx context.Context, ready <-chan struct{}, fn func(ctx c
 		return ctx.Err()
 	}
 }
+
+// Error is what a step could not do: start, run or stop.
+type Error struct {
+	Doing, Step string
+	Err         error
+}
+
+func (e *Error) Error() string { return e.Doing + " " + e.Step + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
 
 // State is what has become of a step.
 type State string
@@ -185,7 +196,7 @@ func (r *running) start(abort <-chan struct{}) {
 	if err := r.step.Start(r.ctx, &Task{run: r}); err != nil {
 		r.event(Failed, err)
 		if r.ctx.Err() == nil || !errors.Is(err, context.Canceled) { // else it was broken off
-			r.fail(fmt.Errorf("start %s: %w", r.step.Name, err))
+			r.fail(&Error{Doing: "start", Step: r.step.Name, Err: err})
 		}
 		return
 	}
@@ -211,7 +222,7 @@ func (r *running) stop() {
 		r.event(Stopping, nil)
 		if r.step.Stop != nil {
 			if err := r.step.Stop(ctx); err != nil {
-				r.fail(fmt.Errorf("stop %s: %w", r.step.Name, err))
+				r.fail(&Error{Doing: "stop", Step: r.step.Name, Err: err})
 			}
 		}
 	default:
@@ -237,7 +248,7 @@ func (r *running) leave(why error) {
 	r.mu.Lock()
 	r.left = true
 	r.mu.Unlock()
-	r.fail(fmt.Errorf("stop %s: %w", r.step.Name, why))
+	r.fail(&Error{Doing: "stop", Step: r.step.Name, Err: why})
 }
 
 // event reports what has become of the step, if it was ever begun.
