@@ -35,7 +35,7 @@ const (
 func Components(e *Environment) []steps.Step {
 	c := &parts{env: e}
 	c.fleet = newFleet(c, e.records)
-	e.Nodes = c.fleet
+	e.Nodes, e.certifyNodes = c.fleet, c.fleet.certify
 	list := []steps.Step{
 		{Name: StepAPIServer, After: []string{StepCertificates, StepEtcdSocket}, Start: c.startAPIServer},
 		{Name: StepControllers, After: []string{StepAPIServer}, Start: c.startControllers},

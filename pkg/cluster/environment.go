@@ -9,9 +9,11 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/cluster/control"
 	"github.com/proa-sh/proa/pkg/cluster/crash"
@@ -53,6 +55,8 @@ type Environment struct {
 	// out, and why. Both are set before the steps begin.
 	falls   []crash.Record
 	leftOut map[string]error
+	// certifyNodes renews the certificates of further nodes; nil before there are any.
+	certifyNodes func() error
 	// records are the further nodes that the cluster begins with.
 	records []record
 	// overview fills nodes and pods into the status; nil before there is an API server.
@@ -78,8 +82,34 @@ func (e *Environment) describe(_ context.Context, status *control.Status) {
 	}
 }
 
-// startCertificates also writes the kubeconfigs.
-func (e *Environment) startCertificates(context.Context, *steps.Task) error {
+// startCertificates makes what is missing, and goes on to renew what is near its end, so that nothing ends while the cluster runs.
+func (e *Environment) startCertificates(ctx context.Context, task *steps.Task) error {
+	if err := e.certify(); err != nil {
+		return err
+	}
+	if path, err := e.mergeKubeconfig(); err != nil { // the cluster is good without it
+		e.Timeline.Note("Your kubeconfig does not know this cluster: " + err.Error())
+	} else if path != "" {
+		e.Timeline.Note(fmt.Sprintf("Context %q is in %s", e.Config.Name, path))
+	}
+	task.Go(func(ctx context.Context) error {
+		logger := klog.FromContext(ctx)
+		pki.Keep(ctx, e.certificatesDue, func() error {
+			logger.Info("Renewing certificates")
+			err := e.certify()
+			if e.certifyNodes != nil {
+				err = errors.Join(err, e.certifyNodes())
+			}
+			_, mergeErr := e.mergeKubeconfig()
+			return errors.Join(err, mergeErr)
+		}, func(err error) { logger.Error(err, "Could not renew certificates; it is tried again") })
+		return nil
+	})
+	return nil
+}
+
+// certify makes certificates and kubeconfigs that are missing or near their end.
+func (e *Environment) certify() error {
 	c := e.Config
 	node := net.IP(c.NodeIP.AsSlice())
 	set, err := pki.Ensure(pki.Config{
@@ -89,26 +119,49 @@ func (e *Environment) startCertificates(context.Context, *steps.Task) error {
 	if err != nil {
 		return err
 	}
-	e.PKI = set
-	for _, identity := range []string{pki.Admin, pki.ControllerManager, pki.Scheduler, pki.Proxy, pki.Kubelet} {
-		if err := set.WriteKubeconfig(c.Kubeconfig(identity), c.Name, c.ServerURL(), identity); err != nil {
+	if e.PKI == (pki.Set{}) { // by the step; others read it from then on
+		e.PKI = set
+	}
+	for _, identity := range []string{pki.ControllerManager, pki.Scheduler, pki.Proxy, pki.Kubelet} {
+		if err := set.WriteComponentKubeconfig(c.Kubeconfig(identity), c.Name, c.ServerURL(), identity); err != nil {
 			return err
 		}
 	}
-	if !c.MergeKubeconfig {
-		return nil
-	}
-	admin, err := set.Kubeconfig(c.Name, c.ServerURL(), pki.Admin)
+	return set.WriteKubeconfig(c.Kubeconfig(pki.Admin), c.Name, c.ServerURL(), pki.Admin)
+}
+
+// certificatesDue is when the first certificate of any node is to be renewed.
+func (e *Environment) certificatesDue() (time.Time, error) {
+	nodes, err := e.Config.AllNodes()
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
-	path, err := pki.MergeKubeconfig(admin)
-	if err != nil { // the cluster is good without it
-		e.Timeline.Note("Your kubeconfig does not know this cluster: " + err.Error())
-		return nil
+	var due time.Time
+	for _, n := range nodes {
+		if _, err := os.Stat(n.PKIDir()); errors.Is(err, os.ErrNotExist) {
+			continue // it gets them when it is switched on
+		}
+		at, err := pki.At(n.PKIDir()).Due()
+		if err != nil {
+			return due, err
+		}
+		if due.IsZero() || at.Before(due) {
+			due = at
+		}
 	}
-	e.Timeline.Note(fmt.Sprintf("Context %q is in %s", c.Name, path))
-	return nil
+	return due, nil
+}
+
+// mergeKubeconfig puts the cluster into the user's kubeconfig, if it is to be there, and gives its path.
+func (e *Environment) mergeKubeconfig() (string, error) {
+	if !e.Config.MergeKubeconfig {
+		return "", nil
+	}
+	admin, err := e.PKI.Kubeconfig(e.Config.Name, e.Config.ServerURL(), pki.Admin)
+	if err != nil {
+		return "", err
+	}
+	return pki.MergeKubeconfig(admin)
 }
 
 func (e *Environment) startEtcd(ctx context.Context, task *steps.Task) error {

@@ -232,6 +232,15 @@ func (f *fleet) Delete(ctx context.Context, name string) error {
 	return m.remove(ctx)
 }
 
+// certify renews the certificates of all nodes that need it.
+func (f *fleet) certify() error {
+	var faults []error
+	for _, m := range f.all() {
+		faults = append(faults, m.certify())
+	}
+	return errors.Join(faults...)
+}
+
 // Report is told by an agent.
 func (f *fleet) Report(name, fault string) {
 	if m, found := f.find(name); found {

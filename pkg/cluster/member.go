@@ -113,19 +113,28 @@ func (m *member) prepare() (machine.Config, error) {
 			return spec, err
 		}
 	}
-	set, err := e.PKI.EnsureNode(n.PKIDir(), n.Name, []net.IP{n.IP.AsSlice()}, time.Now())
-	if err != nil {
+	if err := m.certify(); err != nil {
 		return spec, err
-	}
-	for _, identity := range []string{pki.Kubelet, pki.Proxy} {
-		if err := set.WriteKubeconfig(n.Kubeconfig(identity), c.Name, c.gatewayURL(), identity); err != nil {
-			return spec, err
-		}
 	}
 	if err := os.WriteFile(c.hostnameFile(n), []byte(n.Name+"\n"), 0o644); err != nil {
 		return spec, err
 	}
 	return spec, agent.Config{Node: n, ClusterSocket: c.ControlSocket(), APIStep: StepAPIServer, Verbosity: c.Verbosity}.Write(c.agentFile(n))
+}
+
+// certify makes the certificates of the node, and makes those anew that are near their end.
+func (m *member) certify() error {
+	e, n := m.fleet.parts.env, m.node
+	set, err := e.PKI.EnsureNode(n.PKIDir(), n.Name, []net.IP{n.IP.AsSlice()}, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, identity := range []string{pki.Kubelet, pki.Proxy} {
+		if err := set.WriteComponentKubeconfig(n.Kubeconfig(identity), e.Config.Name, e.Config.gatewayURL(), identity); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin begins a life of the node, of which nothing is known yet.

@@ -157,9 +157,9 @@ func makeCgroupRoot(path string) error {
 // kubeletAPI listens for the kubelet.
 func (n *Node) kubeletAPI() (*server.Config, error) {
 	own := pki.At(n.Config.PKIDir())
-	certificate, err := tls.LoadX509KeyPair(own.Cert(pki.KubeletServer), own.Key(pki.KubeletServer))
+	certificate, err := own.Serving(pki.KubeletServer)
 	if err != nil {
-		return nil, fmt.Errorf("read kubelet's serving certificate: %w", err)
+		return nil, fmt.Errorf("serve kubelet API: %w", err)
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(n.Config.KubeletPort)))
 	if err != nil {
@@ -168,7 +168,7 @@ func (n *Node) kubeletAPI() (*server.Config, error) {
 	return &server.Config{
 		Listener: listener,
 		// Certificates are verified by the authenticator.
-		TLS:           &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
+		TLS:           &tls.Config{GetCertificate: certificate, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
 		Authenticator: n.API.Authenticator, Authorizer: n.API.Authorizer,
 		Streaming: true,
 	}, nil

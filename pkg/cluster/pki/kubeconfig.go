@@ -32,6 +32,22 @@ func (s Set) WriteKubeconfig(path, name, server, identity string) error {
 	if err != nil {
 		return err
 	}
+	return writeConfig(config, path)
+}
+
+// WriteComponentKubeconfig is WriteKubeconfig with the paths of the certificates instead of their content, for programs that go on
+// when those are renewed.
+func (s Set) WriteComponentKubeconfig(path, name, server, identity string) error {
+	config, err := s.Kubeconfig(name, server, identity)
+	if err != nil {
+		return err
+	}
+	config.Clusters[name] = &clientcmdapi.Cluster{Server: server, CertificateAuthority: s.Cert(CA)}
+	config.AuthInfos[name] = &clientcmdapi.AuthInfo{ClientCertificate: s.Cert(identity), ClientKey: s.Key(identity)}
+	return writeConfig(config, path)
+}
+
+func writeConfig(config *clientcmdapi.Config, path string) error {
 	content, err := clientcmd.Write(*config)
 	if err != nil {
 		return fmt.Errorf("encode kubeconfig: %w", err)

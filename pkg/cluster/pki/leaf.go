@@ -77,7 +77,7 @@ func (l leaf) unfit(cert, issuer *x509.Certificate, now time.Time) string {
 	switch {
 	case now.Before(cert.NotBefore):
 		return "not valid yet"
-	case !now.Before(cert.NotAfter.Add(-RenewBefore)):
+	case !now.Before(renewAt(cert)):
 		return "near its end"
 	case cert.CheckSignatureFrom(issuer) != nil || !bytes.Equal(cert.RawIssuer, issuer.RawSubject):
 		return "issued by another authority"

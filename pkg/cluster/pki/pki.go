@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/x509"
 	"errors"
@@ -16,7 +17,7 @@ import (
 const (
 	authorityLife = 10 * 365 * 24 * time.Hour
 	leafLife      = 365 * 24 * time.Hour
-	// RenewBefore is the time before its end at which a certificate is made anew at the next start.
+	// RenewBefore is the time before its end at which a certificate is made anew; of one with a short life, when a quarter is left.
 	RenewBefore = 90 * 24 * time.Hour
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	NodeIPs []net.IP
 	// DNSDomain is the cluster's domain, such as cluster.local.
 	DNSDomain string
+	// Life is that of certificates that sign no others; 0 means a year.
+	Life time.Duration
 	// Now is the current time; nil means time.Now.
 	Now func() time.Time
 }
@@ -40,6 +43,8 @@ type Config struct {
 // Set is a directory that Ensure or EnsureNode has completed.
 type Set struct {
 	dir string
+	// life is that of new certificates; 0 means a year.
+	life time.Duration
 }
 
 // At is the set in a directory that has been completed before, perhaps by another process.
@@ -66,7 +71,7 @@ func Ensure(cfg Config) (Set, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return Set{}, fmt.Errorf("make directory of certificates: %w", err)
 	}
-	set := Set{dir: cfg.Dir}
+	set := Set{dir: cfg.Dir, life: cfg.Life}
 	now := cfg.Now()
 	authorities := map[string]*authority{}
 	for _, name := range []string{CA, FrontProxyCA} {
@@ -95,7 +100,7 @@ func (s Set) EnsureNode(dir, name string, ips []net.IP, now time.Time) (Set, err
 	if err != nil {
 		return Set{}, fmt.Errorf("read certificate authority: %w", err)
 	}
-	set := Set{dir: dir}
+	set := Set{dir: dir, life: s.life}
 	if old, err := readBlock(set.Cert(CA), certificateBlock); err != nil || !bytes.Equal(old, ca.cert.Raw) {
 		if err := writeBlock(set.Cert(CA), certificateBlock, ca.cert.Raw, 0o644); err != nil {
 			return Set{}, err
@@ -133,7 +138,7 @@ func (s Set) ensureAuthority(name string, now time.Time) (*authority, error) {
 		return nil, err
 	}
 	cert, err := readCertificate(s.Cert(name))
-	if err == nil && cert.IsCA && publicKeyOf(cert, key) && now.Before(cert.NotAfter.Add(-RenewBefore)) && !now.Before(cert.NotBefore) {
+	if err == nil && cert.IsCA && publicKeyOf(cert, key) && now.Before(renewAt(cert)) && !now.Before(cert.NotBefore) {
 		return &authority{cert: cert, key: key}, nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -164,7 +169,7 @@ func (s Set) ensureLeaf(l leaf, issuer *authority, now time.Time) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	template, err := newTemplate(l.commonName, l.organizations, now, leafLife)
+	template, err := newTemplate(l.commonName, l.organizations, now, cmp.Or(s.life, leafLife))
 	if err != nil {
 		return err
 	}
