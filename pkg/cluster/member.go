@@ -119,7 +119,7 @@ func (m *member) prepare() (machine.Config, error) {
 	if err := os.WriteFile(c.hostnameFile(n), []byte(n.Name+"\n"), 0o644); err != nil {
 		return spec, err
 	}
-	return spec, agent.Config{Node: n, ClusterSocket: c.ControlSocket(), APIStep: StepAPIServer, Verbosity: c.Verbosity}.Write(c.agentFile(n))
+	return spec, agent.Config{Node: n, ClusterSocket: c.ControlSocket(), APIStep: StepAPIServer, FirstImages: c.Node().Images(), Verbosity: c.Verbosity}.Write(c.agentFile(n))
 }
 
 // certify makes the certificates of the node, and makes those anew that are near their end.

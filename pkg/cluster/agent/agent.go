@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/proa-sh/proa/pkg/cluster/containerd"
 	"github.com/proa-sh/proa/pkg/cluster/control"
 	"github.com/proa-sh/proa/pkg/cluster/ledger"
 	"github.com/proa-sh/proa/pkg/cluster/node"
@@ -24,6 +25,7 @@ const Command = "node-agent"
 // Steps of the agent itself: the API server is found; all others have started and the cluster is told so.
 const (
 	stepAPI    = "api"
+	stepImages = "loaded-images"
 	stepReport = "report"
 )
 
@@ -35,6 +37,8 @@ type Config struct {
 	Node node.Config
 	// ClusterSocket is the control socket of the cluster, APIStep the step of it after which the API server answers.
 	ClusterSocket, APIStep string
+	// FirstImages are the images of the first node.
+	FirstImages containerd.ImageStore
 	// Verbosity is how much is logged.
 	Verbosity int
 }
@@ -94,7 +98,7 @@ func run(ctx context.Context, c Config, s *service.Service) error {
 	}
 	defer book.Close()
 	n := &node.Node{Config: c.Node, Ledger: book, Service: s}
-	find := func(ctx context.Context, task *steps.Task) error {
+	findAPI := func(ctx context.Context, task *steps.Task) error {
 		if err := c.awaitServer(ctx); err != nil {
 			return err
 		}
@@ -110,7 +114,10 @@ func run(ctx context.Context, c Config, s *service.Service) error {
 		})
 		return nil
 	}
-	list := append(append(n.Runtime(), steps.Step{Name: stepAPI, Start: find}), n.Components(stepAPI)...)
+	loaded := steps.Step{Name: stepImages, After: []string{node.StepContainerd}, Start: c.copyImages}
+	// Images before pods: else those that may not be pulled would fail first.
+	find := steps.Step{Name: stepAPI, After: []string{stepImages}, Start: findAPI}
+	list := append(append(n.Runtime(), loaded, find), n.Components(stepAPI)...)
 	report := steps.Step{Name: stepReport, Start: c.report}
 	for _, step := range list {
 		report.After = append(report.After, step.Name)
@@ -118,6 +125,15 @@ func run(ctx context.Context, c Config, s *service.Service) error {
 	// The cluster DNS may come to this node one day; nobody waits for that.
 	_, err = s.Run(ctx, append(list, report, n.DNSImage(stepReport)))
 	return err
+}
+
+// copyImages brings the images that were loaded into the cluster before there was this node. The node is good without them.
+func (c Config) copyImages(ctx context.Context, _ *steps.Task) error {
+	err := c.Node.Images().CopyLoaded(ctx, c.FirstImages)
+	if err != nil && ctx.Err() == nil {
+		klog.FromContext(ctx).Error(err, "Images that were loaded into the other nodes are not here; load them again")
+	}
+	return ctx.Err()
 }
 
 // report tells the cluster, if it can be told, that the node works.

@@ -86,9 +86,13 @@ func loadImages(cmd *cobra.Command, f *flags, on, files []string) error {
 	if err != nil {
 		return err
 	}
+	labels := containerd.Loaded() // also for nodes to come
+	if len(on) > 0 {
+		labels = nil
+	}
 	for _, file := range files {
 		names, err := onAll(cmd.Context(), stores, func(ctx context.Context, s containerd.ImageStore) ([]string, error) {
-			return s.Import(ctx, file, false)
+			return s.Import(ctx, file, labels)
 		})
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +141,7 @@ func (f *fixture) ready(t *testing.T) int {
 func importPause(t *testing.T, d *Daemon) {
 	t.Helper()
 	archive, _ := images.SystemArchives(filepath.Join(d.cfg.BinDir, "images"))
-	names, err := d.Images().Import(t.Context(), archive, true)
+	names, err := d.Images().Import(t.Context(), archive, Pinned())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,6 +281,42 @@ func TestBrokenDaemonShowsItsLog(t *testing.T) {
 	}
 	if daemon.Healthy() == nil {
 		t.Error("a broken daemon is called healthy")
+	}
+}
+
+// TestCopyLoaded: what was loaded into all nodes comes to one that is added, as it is, and nothing else does.
+func TestCopyLoaded(t *testing.T) {
+	first, added := newFixture(t), newFixture(t)
+	a, stopA := first.run(t)
+	b, stopB := added.run(t)
+	pause, coredns := images.SystemArchives(filepath.Join(a.cfg.BinDir, "images"))
+	if _, err := a.Images().Import(t.Context(), pause, Pinned()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := a.Images().Import(t.Context(), coredns, Loaded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is there
+		if err := b.Images().CopyLoaded(t.Context(), a.Images()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := b.Images().List(t.Context())
+	// CRI adds names of its own that are digests.
+	list = slices.DeleteFunc(list, func(i Image) bool { return strings.HasPrefix(i.Name, "sha256:") })
+	if err != nil || len(list) != 1 || list[0].Name != names[0] {
+		t.Fatalf("copied %v, %v; want %v", list, err, names)
+	}
+	if has, err := a.Images().Has(t.Context(), list[0].Name, list[0].Digest); err != nil || !has {
+		t.Errorf("the copy is another image: %v", err)
+	}
+	// From there to the next.
+	if err := a.Images().CopyLoaded(t.Context(), b.Images()); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(stopA(), stopB()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/images/archive"
 	"github.com/containerd/errdefs"
 	"golang.org/x/sync/errgroup"
 )
@@ -20,7 +22,14 @@ const (
 	snapshotter  = "overlayfs"
 	// pinned tells CRI, and through it the kubelet, never to remove an image.
 	pinnedLabel, pinnedValue = "io.cri-containerd.pinned", "pinned"
+	// loadedLabel says that somebody has brought the image to all nodes; further nodes get it too.
+	loadedLabel, loadedValue = "proa.sh/loaded", "all-nodes"
 )
+
+// Pinned and Loaded are labels for Import: the image is kept from the kubelet's image garbage collection; the image is for every
+// node that the cluster will have.
+func Pinned() map[string]string { return map[string]string{pinnedLabel: pinnedValue} }
+func Loaded() map[string]string { return map[string]string{loadedLabel: loadedValue} }
 
 // ImageStore reaches the images of the containerd that serves on a socket.
 type ImageStore struct {
@@ -39,9 +48,9 @@ func (s ImageStore) connect() (*client.Client, error) {
 }
 
 // Import reads an image archive (OCI layout or docker save, as tar) and unpacks its images for CRI. It returns their
-// names. With pin they are kept from the kubelet's image garbage collection.
-func (s ImageStore) Import(ctx context.Context, archive string, pin bool) ([]string, error) {
-	file, err := os.Open(archive)
+// names. They get the labels.
+func (s ImageStore) Import(ctx context.Context, path string, labels map[string]string) ([]string, error) {
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open image archive: %w", err)
 	}
@@ -51,16 +60,12 @@ func (s ImageStore) Import(ctx context.Context, archive string, pin bool) ([]str
 		return nil, err
 	}
 	defer c.Close()
-	var options []client.ImportOpt
-	if pin {
-		options = append(options, client.WithImageLabels(map[string]string{pinnedLabel: pinnedValue}))
-	}
-	imported, err := c.Import(ctx, file, options...)
+	imported, err := c.Import(ctx, file, client.WithImageLabels(labels))
 	if err != nil {
-		return nil, fmt.Errorf("import image archive %q: %w", archive, err)
+		return nil, fmt.Errorf("import image archive %q: %w", path, err)
 	}
 	if len(imported) == 0 {
-		return nil, fmt.Errorf("import image archive %q: no image in it has a name", archive)
+		return nil, fmt.Errorf("import image archive %q: no image in it has a name", path)
 	}
 	var names []string
 	for _, image := range imported {
@@ -131,4 +136,52 @@ func (s ImageStore) List(ctx context.Context) ([]Image, error) {
 	}
 	slices.SortFunc(list, func(a, b Image) int { return strings.Compare(a.Name, b.Name) })
 	return list, errors.Join(faults...)
+}
+
+// CopyLoaded brings the images that were loaded into another node and are for all nodes, as far as they are not here already.
+func (s ImageStore) CopyLoaded(ctx context.Context, from ImageStore) error {
+	source, err := from.connect()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	loaded, err := source.ImageService().List(ctx, fmt.Sprintf("labels.%q==%s", loadedLabel, loadedValue))
+	if err != nil {
+		return fmt.Errorf("list loaded images: %w", err)
+	}
+	for _, image := range loaded {
+		has, err := s.Has(ctx, image.Name, image.Target.Digest.String())
+		if err == nil && !has {
+			err = s.copyImage(ctx, source, image.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("copy image %s: %w", image.Name, err)
+		}
+	}
+	return nil
+}
+
+// copyImage brings one image here, without a file between.
+func (s ImageStore) copyImage(ctx context.Context, source *client.Client, name string) error {
+	target, err := s.connect()
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	read, write := io.Pipe()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return write.CloseWithError(source.Export(ctx, write,
+			archive.WithImage(source.ImageService(), name), archive.WithAllPlatforms(), archive.WithSkipMissing(source.ContentStore())))
+	})
+	group.Go(func() error {
+		imported, err := target.Import(ctx, read, client.WithImageLabels(Loaded()))
+		// The exporter may still want to write the end of the archive.
+		_, rest := io.Copy(io.Discard, read)
+		if err = errors.Join(err, rest, read.CloseWithError(err)); err != nil {
+			return err
+		}
+		return unpack(ctx, target, imported)
+	})
+	return group.Wait()
 }

@@ -140,7 +140,7 @@ func (n *Node) importImage(archive string) func(context.Context, *steps.Task) er
 				return err
 			}
 			if !has {
-				_, err := store.Import(ctx, archive, true)
+				_, err := store.Import(ctx, archive, containerd.Pinned())
 				return err
 			}
 		}
