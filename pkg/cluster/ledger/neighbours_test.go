@@ -88,6 +88,31 @@ func TestSysctlOfAGoneLedger(t *testing.T) {
 	})
 }
 
+// TestSysctlOfAGoneMachine: what an agent has set in a network namespace that ended with it is forgotten by the next who looks.
+func TestSysctlOfAGoneMachine(t *testing.T) {
+	agent, host := openShared(t)
+	defer host.Close()
+	inNamespaces(t, func(t *testing.T) {
+		must(t, os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0))
+		must(t, agent.SetSysctl("net.ipv4.ip_forward", "1"))
+		must(t, agent.Close())
+	})
+	if _, err := os.Stat(filepath.Join(agent.shared, "sysctls.json")); err != nil {
+		t.Error(err)
+	}
+	inNamespaces(t, func(t *testing.T) { // while its ledger is there, it may be undone
+		must(t, host.withShared(func(*shared) error { return nil }))
+	})
+	if _, err := os.Stat(filepath.Join(agent.shared, "sysctls.json")); err != nil {
+		t.Error(err)
+	}
+	must(t, os.Remove(agent.path))
+	inNamespaces(t, func(t *testing.T) { must(t, host.withShared(func(*shared) error { return nil })) })
+	if _, err := os.Stat(agent.shared); !os.IsNotExist(err) {
+		t.Errorf("what they shared is left: %v", err)
+	}
+}
+
 // TestSysctlStaysForOtherPrograms: somebody who found forwarding on has written nothing down; a bridge of theirs tells of them.
 func TestSysctlStaysForOtherPrograms(t *testing.T) {
 	for _, test := range []struct {

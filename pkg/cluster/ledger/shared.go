@@ -132,7 +132,25 @@ func (l *book) withShared(fn func(*shared) error) error {
 		return fmt.Errorf("find network namespace: %w", err)
 	}
 	defer unix.Rmdir(l.shared) // which fails while something is in it
+	if s.forgetGone() {
+		if err := s.save(); err != nil {
+			return err
+		}
+	}
 	return fn(s)
+}
+
+// forgetGone drops the settings of network namespaces that have ended with all who made settings in them, such as those of
+// machines that are switched off: nobody will undo them. It says whether there were any.
+func (s *shared) forgetGone() bool {
+	before := len(s.Sysctls)
+	s.Sysctls = slices.DeleteFunc(s.Sysctls, func(c *sharedSysctl) bool {
+		return c.Space != "" && c.Space != s.net && !slices.ContainsFunc(c.Users, func(user string) bool {
+			_, err := os.Stat(user)
+			return !errors.Is(err, os.ErrNotExist)
+		})
+	})
+	return len(s.Sysctls) < before
 }
 
 // lockDir makes a directory and locks it until it is closed. Whoever had it before may have removed it.
