@@ -5,8 +5,11 @@
 // that is as it was when the cluster has been taken down. The order is in steps (what starts after what), the parts are in
 // packages of their own: ledger (host changes), pki, etcd, controlplane, node (what runs on every node), service (a process that
 // can be watched and asked), control (the socket that the commands talk to), program (programs in place of our parts), images,
-// preflight; keeper (the parent that starts the server again when it falls) and crash (which part made it fall; falls.go leaves out one
-// that does it again and again); directory (removes what is ours); components.go lists the parts of Kubernetes. This package joins them and decides nothing about Kubernetes.
+// preflight, directory (removes what is ours); components.go lists the parts of Kubernetes. This package joins them and decides
+// nothing about Kubernetes.
+//
+// Somebody restarts it: package keeper is the parent that starts the server again when it falls, package crash knows which part
+// made it fall, and falls.go leaves out one that does it again and again.
 //
 // The first node is the machine itself. Further nodes are machines of namespaces on it (package machine), each with an agent
 // (package agent) that runs the same parts on client-go; fleet.go and member.go start, stop and end them, records.go remembers
