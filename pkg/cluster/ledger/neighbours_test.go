@@ -246,3 +246,22 @@ func TestFilesOfOthers(t *testing.T) {
 		}
 	})
 }
+
+// TestTableOfOthers: a table with a name that is not ours alone goes only if we have made it, also after a crash.
+func TestTableOfOthers(t *testing.T) {
+	inNamespaces(t, func(t *testing.T) {
+		l, other := openShared(t)
+		defer l.Close()
+		defer other.Close()
+		nft(t, "add", "table", "ip", "kube-proxy")
+		for range 2 {
+			must(t, l.NewNftTable("ip", "kube-proxy"))
+			must(t, l.NewNftTable("ip6", "kube-proxy"))
+			nft(t, "add", "table", "ip6", "kube-proxy")
+		}
+		must(t, l.Undo(context.Background()))
+		if diff := cmp.Diff("table ip kube-proxy", nft(t, "list", "tables")); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -6,7 +6,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/google/nftables"
 )
 
 // Interface is told of a network link about to be made.
@@ -30,6 +33,32 @@ func (l *Ledger) NftTable(family, name string) error {
 // Mount is told of a mount about to be made on target.
 func (l *Ledger) Mount(target string) error {
 	return l.record(Entry{Kind: Mount, Name: filepath.Clean(target)})
+}
+
+// NewNftTable is NftTable for a name that others use too: a table that exists already is not ours, and is not written down.
+func (l *Ledger) NewNftTable(family, name string) error {
+	number, err := tableFamily(family)
+	if err != nil {
+		return err
+	}
+	e := Entry{Kind: NftTable, Family: family, Name: name}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.Owner = l.owner; l.knows(e) {
+		return nil
+	}
+	conn, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("connect to nftables: %w", err)
+	}
+	tables, err := conn.ListTablesOfFamily(number)
+	if err != nil {
+		return fmt.Errorf("list nftables tables: %w", err)
+	}
+	if slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == name }) {
+		return nil
+	}
+	return l.recordLocked(e)
 }
 
 // NftRules is told of rules with this comment about to be added to a chain that somebody else has made.

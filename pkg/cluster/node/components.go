@@ -38,13 +38,13 @@ func (n *Node) run(task *steps.Task, step string, c part) {
 
 func (n *Node) startProxy(ctx context.Context, task *steps.Task) error {
 	c := n.Config
+	if c.Programs[ProxyProgram] != "" {
+		return n.runProxy(ctx, task)
+	}
 	for _, family := range []string{"ip", "ip6"} {
 		if err := n.Ledger.NftTable(family, c.ProxyTable()); err != nil {
 			return err
 		}
-	}
-	if c.Programs[ProxyProgram] != "" {
-		return n.runProxy(ctx, task)
 	}
 	made, err := proxy.New(proxy.Config{
 		Informers: n.API.Informers, NodeName: c.Name, NodeIPs: []netip.Addr{c.IP}, TableName: c.ProxyTable(),

@@ -19,6 +19,7 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster/pki"
 	"github.com/proa-sh/proa/pkg/cluster/program"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
+	"github.com/proa-sh/proa/pkg/proxy"
 	proxyoptions "github.com/proa-sh/proa/pkg/proxy/options"
 )
 
@@ -112,8 +113,11 @@ func (c Config) kubeletFile() *kubeletconfig.KubeletConfiguration {
 
 func (n *Node) runProxy(ctx context.Context, task *steps.Task) error {
 	for _, family := range []string{"ip", "ip6"} {
-		if err := n.Ledger.NftTable(family, foreignTable); err != nil {
-			return err
+		// Which of them it is, it does not say, nor can it be told another name.
+		for _, table := range []string{proxy.TableName, foreignTable} {
+			if err := n.Ledger.NewNftTable(family, table); err != nil {
+				return err
+			}
 		}
 	}
 	file := filepath.Join(n.Config.RunDir, "kube-proxy.yaml")
