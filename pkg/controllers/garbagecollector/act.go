@@ -21,7 +21,7 @@ func (c *Controller) act(ctx context.Context, n *node, actions []action) error {
 		var err error
 		switch a := a.(type) {
 		case forgetOwners:
-			err = c.patch(ctx, n, "ownerReferences", withoutOwners(n.owners(), a.owners))
+			err = c.patch(ctx, n, "ownerReferences", without(n.owners(), a.references))
 		case unblock:
 			err = c.patch(ctx, n, "ownerReferences", unblocked(n.owners()))
 		case dropFinalizer:
@@ -29,7 +29,7 @@ func (c *Controller) act(ctx context.Context, n *node, actions []action) error {
 		case orphan:
 			err = control.All(ctx, len(a.dependents), func(ctx context.Context, i int) error {
 				one := a.dependents[i]
-				return c.patch(ctx, one, "ownerReferences", withoutOwners(one.owners(), []types.UID{n.uid()}))
+				return c.patch(ctx, one, "ownerReferences", slices.DeleteFunc(slices.Clone(one.owners()), func(ref metav1.OwnerReference) bool { return ref.UID == n.uid() }))
 			})
 		case remove:
 			err = c.remove(ctx, n, a.policy)
@@ -45,8 +45,12 @@ func (c *Controller) act(ctx context.Context, n *node, actions []action) error {
 	return nil
 }
 
-func withoutOwners(refs []metav1.OwnerReference, owners []types.UID) []metav1.OwnerReference {
-	return slices.DeleteFunc(slices.Clone(refs), func(ref metav1.OwnerReference) bool { return slices.Contains(owners, ref.UID) })
+func without(refs, forgotten []metav1.OwnerReference) []metav1.OwnerReference {
+	return slices.DeleteFunc(slices.Clone(refs), func(ref metav1.OwnerReference) bool {
+		return slices.ContainsFunc(forgotten, func(f metav1.OwnerReference) bool {
+			return f.UID == ref.UID && f.APIVersion == ref.APIVersion && f.Kind == ref.Kind && f.Name == ref.Name
+		})
+	})
 }
 
 func unblocked(refs []metav1.OwnerReference) []metav1.OwnerReference {

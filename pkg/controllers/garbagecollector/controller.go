@@ -88,11 +88,11 @@ func (c *Controller) Run(ctx context.Context) error {
 }
 
 // handler keeps the graph up to date with one kind.
-func (c *Controller) handler(resource schema.GroupVersionResource) cache.ResourceEventHandler {
+func (c *Controller) handler(resource schema.GroupVersionResource, kind schema.GroupKind) cache.ResourceEventHandler {
 	defines := definesKinds(resource)
 	put := func(item any) {
 		if obj, ok := item.(metav1.Object); ok {
-			c.change(func(g *graph) []types.UID { return g.put(&node{resource, obj}) })
+			c.change(func(g *graph) []types.UID { return g.put(&node{resource, kind, obj}) })
 		}
 		if defines {
 			c.monitors.kindsChanged()
@@ -165,25 +165,25 @@ func (c *Controller) Reconcile(ctx context.Context, key control.Key) (control.Re
 	return control.Result{RequeueAfter: again}, c.act(ctx, n, decideDependent(n, owners, dependents))
 }
 
-// classify finds out what has become of the owners of n. again is when an owner must be looked for again.
-func (c *Controller) classify(ctx context.Context, n *node) (owners map[types.UID]state, again time.Duration, err error) {
-	owners = map[types.UID]state{}
+// classify finds out what has become of the owners of n, in the order of its references. again is when an owner must be looked for again.
+func (c *Controller) classify(ctx context.Context, n *node) (owners []state, again time.Duration, err error) {
 	for _, ref := range n.owners() {
 		c.mu.Lock()
 		owner := c.graph.nodes[ref.UID]
 		c.mu.Unlock()
 		if owner != nil && reaches(ref, owner, n) {
-			owners[ref.UID] = solid
+			found := solid
 			if owner.foreground() && n.blocks(ref.UID) {
-				owners[ref.UID] = waiting
+				found = waiting
 			}
+			owners = append(owners, found)
 			continue
 		}
 		found, later, err := c.search(ctx, n, ref)
 		if err != nil {
 			return nil, 0, err
 		}
-		owners[ref.UID] = found
+		owners = append(owners, found)
 		again = max(again, later)
 	}
 	return owners, again, nil
@@ -229,7 +229,7 @@ func (c *Controller) search(ctx context.Context, n *node, ref metav1.OwnerRefere
 	if !c.monitors.watches(resource.GroupResource()) {
 		again = unwatched
 	}
-	owner := &node{resource, live}
+	owner := &node{resource, schema.GroupKind{Group: gv.Group, Kind: ref.Kind}, live}
 	if owner.foreground() && n.blocks(ref.UID) {
 		return waiting, again, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // state is what has become of an owner, seen from a dependent.
@@ -22,8 +21,8 @@ const (
 // action is one thing to do with an object: forgetOwners, remove, dropFinalizer, orphan or wakeDependents.
 type action interface{ isAction() }
 
-// forgetOwners takes the references to these owners away.
-type forgetOwners struct{ owners []types.UID }
+// forgetOwners takes these references to owners away.
+type forgetOwners struct{ references []metav1.OwnerReference }
 
 // remove deletes the object.
 type remove struct{ policy metav1.DeletionPropagation }
@@ -71,16 +70,17 @@ func decideEnding(n *node, dependents []*node) []action {
 	}
 }
 
-// decideDependent decides what becomes of an object with owners in these states.
-func decideDependent(n *node, owners map[types.UID]state, dependents []*node) []action {
-	var gone, wait []types.UID
+// decideDependent decides what becomes of an object whose owners are in these states, in their order. Two references may
+// have one UID, of which one means its object and the other none.
+func decideDependent(n *node, owners []state, dependents []*node) []action {
+	var gone, wait []metav1.OwnerReference
 	alive := 0
-	for _, ref := range n.owners() {
-		switch owners[ref.UID] {
+	for i, ref := range n.owners() {
+		switch owners[i] {
 		case dangling:
-			gone = append(gone, ref.UID)
+			gone = append(gone, ref)
 		case waiting:
-			wait = append(wait, ref.UID)
+			wait = append(wait, ref)
 		default:
 			alive++
 		}

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 func describe(actions []action) string {
@@ -20,7 +19,11 @@ func describe(actions []action) string {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case forgetOwners:
-			words = append(words, fmt.Sprintf("forget %v", a.owners))
+			var forgotten []string
+			for _, ref := range a.references {
+				forgotten = append(forgotten, ref.Kind+"/"+ref.Name)
+			}
+			words = append(words, fmt.Sprintf("forget %v", forgotten))
 		case remove:
 			words = append(words, "remove "+string(a.policy))
 		case dropFinalizer:
@@ -67,20 +70,21 @@ func TestDecideEnding(t *testing.T) {
 func TestDecideDependent(t *testing.T) {
 	tests := []struct {
 		name, node string
-		owners     map[types.UID]state
+		owners     []state
 		dependents []string
 		want       string
 	}{
-		{"owner exists", "b < a", map[types.UID]state{"a": solid}, nil, ""},
-		{"owner gone", "b < a", map[types.UID]state{"a": dangling}, nil, "remove Background"},
-		{"one owner of two gone", "b < a x", map[types.UID]state{"a": dangling, "x": solid}, nil, "forget [a]"},
-		{"both gone", "b < a x", map[types.UID]state{"a": dangling, "x": dangling}, nil, "remove Background"},
-		{"owner waits", "b < a!", map[types.UID]state{"a": waiting}, nil, "remove Background"},
-		{"owner waits, with dependents", "b < a!", map[types.UID]state{"a": waiting}, []string{"c < b"}, "remove Foreground"},
-		{"one waits, one exists", "b < a! x", map[types.UID]state{"a": waiting, "x": solid}, nil, "forget [a]"},
-		{"circle", "b < a!", map[types.UID]state{"a": waiting}, []string{"c deleting finalizer=foregroundDeletion < b!"}, "unblock"},
-		{"wants orphaning", "b finalizer=orphan < a", map[types.UID]state{"a": dangling}, nil, "remove Orphan"},
-		{"wants foreground", "b finalizer=foregroundDeletion < a", map[types.UID]state{"a": dangling}, nil, "remove Foreground"},
+		{"owner exists", "b < a", []state{solid}, nil, ""},
+		{"owner gone", "b < a", []state{dangling}, nil, "remove Background"},
+		{"one owner of two gone", "b < a x", []state{dangling, solid}, nil, "forget [ConfigMap/a]"},
+		{"two references with one UID, one of another kind", "b < Secret/a a", []state{dangling, solid}, nil, "forget [Secret/a]"},
+		{"both gone", "b < a x", []state{dangling, dangling}, nil, "remove Background"},
+		{"owner waits", "b < a!", []state{waiting}, nil, "remove Background"},
+		{"owner waits, with dependents", "b < a!", []state{waiting}, []string{"c < b"}, "remove Foreground"},
+		{"one waits, one exists", "b < a! x", []state{waiting, solid}, nil, "forget [ConfigMap/a]"},
+		{"circle", "b < a!", []state{waiting}, []string{"c deleting finalizer=foregroundDeletion < b!"}, "unblock"},
+		{"wants orphaning", "b finalizer=orphan < a", []state{dangling}, nil, "remove Orphan"},
+		{"wants foreground", "b finalizer=foregroundDeletion < a", []state{dangling}, nil, "remove Foreground"},
 		{"no owners", "b", nil, nil, ""},
 	}
 	for _, test := range tests {

@@ -11,6 +11,7 @@ import (
 // node is one object that has been seen. It is replaced when the object changes, never modified.
 type node struct {
 	resource schema.GroupVersionResource
+	kind     schema.GroupKind
 	object   metav1.Object // from an informer: read-only
 }
 
@@ -147,11 +148,13 @@ func (g *graph) dependentsOf(owner types.UID) []*node {
 	return all
 }
 
-// reaches says whether ref, in an object like dependent, can mean owner: an owner is cluster-wide or in the same
-// namespace, and its name is as referred to.
+// reaches says whether ref, in an object like dependent, can mean owner: kind and name are as referred to, and the owner is
+// cluster-wide or in the same namespace. The UID alone does not make an owner.
 func reaches(ref metav1.OwnerReference, owner, dependent *node) bool {
+	group, err := schema.ParseGroupVersion(ref.APIVersion)
 	namespace := owner.object.GetNamespace()
-	return ref.Name == owner.object.GetName() && (namespace == "" || namespace == dependent.object.GetNamespace())
+	return err == nil && owner.kind == schema.GroupKind{Group: group.Group, Kind: ref.Kind} && ref.Name == owner.object.GetName() &&
+		(namespace == "" || namespace == dependent.object.GetNamespace())
 }
 
 func ownersChanged(old, now *node) bool {

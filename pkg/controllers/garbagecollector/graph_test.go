@@ -23,14 +23,18 @@ func parseNode(text string) *node {
 			owning = true
 		case owning:
 			name, block := strings.CutSuffix(word, "!")
-			meta.OwnerReferences = append(meta.OwnerReferences, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: name, UID: types.UID(name), BlockOwnerDeletion: &block})
+			kind, other, isOther := strings.Cut(name, "/")
+			if name = other; !isOther {
+				kind, name = "ConfigMap", kind
+			}
+			meta.OwnerReferences = append(meta.OwnerReferences, metav1.OwnerReference{APIVersion: "v1", Kind: kind, Name: name, UID: types.UID(name), BlockOwnerDeletion: &block})
 		case word == "deleting":
 			meta.DeletionTimestamp = &metav1.Time{}
 		case isFinalizer:
 			meta.Finalizers = append(meta.Finalizers, finalizer)
 		}
 	}
-	return &node{schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, meta}
+	return &node{schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, schema.GroupKind{Kind: "ConfigMap"}, meta}
 }
 
 // Each step changes the graph and tells who is woken.
@@ -43,6 +47,7 @@ func TestGraph(t *testing.T) {
 		{"an object without owners", [][2]string{{"a", ""}}},
 		{"an owner that is known", [][2]string{{"a", ""}, {"b < a", ""}}},
 		{"an owner that is not", [][2]string{{"b < a", "b"}, {"a", ""}}},
+		{"an owner of another kind", [][2]string{{"a", ""}, {"b < Secret/a", "b"}}},
 		{"an owner that goes", [][2]string{{"a", ""}, {"b < a", ""}, {"c < a", ""}, {"-a", "b c"}}},
 		{"foreground deletion", [][2]string{{"a", ""}, {"b < a!", ""}, {"a" + foreground, "a"}, {"b deleting < a!", ""}, {"-b", "a"}}},
 		{"a dependent of an owner in foreground deletion", [][2]string{{"a" + foreground, "a"}, {"b < a!", "b"}}},

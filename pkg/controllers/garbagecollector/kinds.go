@@ -12,8 +12,8 @@ import (
 
 // kinds is what discovery tells.
 type kinds struct {
-	// collected are the resources whose objects can be listed, watched and deleted, in one version each.
-	collected map[schema.GroupVersionResource]struct{}
+	// collected are the kinds of the resources whose objects can be listed, watched and deleted, in one version each.
+	collected map[schema.GroupVersionResource]schema.GroupKind
 	// resources and namespaced are by kind, for all versions, as owner references name them.
 	resources  map[schema.GroupVersionKind]schema.GroupVersionResource
 	namespaced map[schema.GroupVersionResource]bool
@@ -32,11 +32,12 @@ func discover(client discovery.DiscoveryInterface) (found kinds, partial bool, e
 	}
 	partial = err != nil
 	found = kinds{
-		collected:  map[schema.GroupVersionResource]struct{}{},
+		collected:  map[schema.GroupVersionResource]schema.GroupKind{},
 		resources:  map[schema.GroupVersionKind]schema.GroupVersionResource{},
 		namespaced: map[schema.GroupVersionResource]bool{},
 	}
 	best := map[schema.GroupResource]schema.GroupVersionResource{}
+	names := map[schema.GroupVersionResource]schema.GroupKind{}
 	for _, list := range lists {
 		gv, err := schema.ParseGroupVersion(list.GroupVersion)
 		if err != nil {
@@ -49,13 +50,14 @@ func discover(client discovery.DiscoveryInterface) (found kinds, partial bool, e
 			}
 			found.resources[gv.WithKind(one.Kind)] = resource
 			found.namespaced[resource] = one.Namespaced
+			names[resource] = schema.GroupKind{Group: gv.Group, Kind: one.Kind}
 			if collectable(one) && !ignored(resource.GroupResource()) {
 				prefer(best, resource, groups)
 			}
 		}
 	}
 	for _, resource := range best {
-		found.collected[resource] = struct{}{}
+		found.collected[resource] = names[resource]
 	}
 	return found, partial, nil
 }

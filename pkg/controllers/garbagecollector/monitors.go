@@ -32,7 +32,7 @@ type monitors struct {
 	// shared are informers of the process by resource.
 	shared map[schema.GroupVersionResource]cache.SharedIndexInformer
 	// handler makes the handler of a kind; dropped is told when a kind has gone.
-	handler func(schema.GroupVersionResource) cache.ResourceEventHandler
+	handler func(schema.GroupVersionResource, schema.GroupKind) cache.ResourceEventHandler
 	dropped func(schema.GroupVersionResource)
 	// listed is called after kinds have come or gone, when all have been listed.
 	listed func()
@@ -112,11 +112,12 @@ func (m *monitors) refresh(ctx context.Context) (changed, partial bool, err erro
 	m.mu.Lock()
 	var gone []schema.GroupVersionResource
 	if partial {
-		maps.Copy(found.resources, m.kinds.resources)
-		maps.Copy(found.namespaced, m.kinds.namespaced)
+		// Of groups that did not answer the last answer holds; what is new is newer.
+		found.resources = merged(m.kinds.resources, found.resources)
+		found.namespaced = merged(m.kinds.namespaced, found.namespaced)
 	} else {
 		for resource, one := range m.running {
-			if _, still := found.collected[resource]; !still {
+			if kind, still := found.collected[resource]; !still || kind != m.kinds.collected[resource] {
 				one.stop()
 				delete(m.running, resource)
 				gone = append(gone, resource)
@@ -124,9 +125,9 @@ func (m *monitors) refresh(ctx context.Context) (changed, partial bool, err erro
 		}
 	}
 	m.kinds = found
-	for resource := range found.collected {
+	for resource, kind := range found.collected {
 		if _, runs := m.running[resource]; !runs {
-			m.start(ctx, resource)
+			m.start(ctx, resource, kind)
 			changed = true
 		}
 	}
@@ -137,15 +138,26 @@ func (m *monitors) refresh(ctx context.Context) (changed, partial bool, err erro
 	return changed || len(gone) > 0, partial, nil
 }
 
+// merged is old with the entries of now in place of its own.
+func merged[K comparable, V any](old, now map[K]V) map[K]V {
+	all := maps.Clone(now)
+	for key, value := range old {
+		if _, known := now[key]; !known {
+			all[key] = value
+		}
+	}
+	return all
+}
+
 // start hangs a handler on the process's informer of a kind, or on one of its own. mu is held.
-func (m *monitors) start(ctx context.Context, resource schema.GroupVersionResource) {
+func (m *monitors) start(ctx context.Context, resource schema.GroupVersionResource, kind schema.GroupKind) {
 	ctx, cancel := context.WithCancel(ctx)
 	informer := m.shared[resource]
 	own := informer == nil
 	if own {
 		informer = metadatainformer.NewFilteredMetadataInformer(m.metadata, resource, "", 0, cache.Indexers{}, nil).Informer()
 	}
-	registration, err := informer.AddEventHandler(m.handler(resource))
+	registration, err := informer.AddEventHandler(m.handler(resource, kind))
 	if err != nil { // only when the informer has been stopped, with the process
 		cancel()
 		return
