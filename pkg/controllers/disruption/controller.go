@@ -100,7 +100,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, fmt.Errorf("read disruption budget: %w", err)
 	}
-	status, after, failure := r.reckon(ctx, budget)
+	status, after, failure := r.statusOf(ctx, budget)
 	if failure != nil {
 		r.Recorder.Eventf(budget, v1.EventTypeWarning, "CalculateExpectedPodCountFailed", "Failed to calculate the number of expected pods: %v", failure)
 		status = fail(budget, failure, time.Now())
@@ -116,8 +116,8 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	return control.Result{RequeueAfter: after}, errors.Join(failure, err)
 }
 
-// reckon makes the status of a budget.
-func (r *reconciler) reckon(ctx context.Context, budget *policy.PodDisruptionBudget) (policy.PodDisruptionBudgetStatus, time.Duration, error) {
+// statusOf makes the status of a budget.
+func (r *reconciler) statusOf(ctx context.Context, budget *policy.PodDisruptionBudget) (policy.PodDisruptionBudgetStatus, time.Duration, error) {
 	selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
 	if err != nil {
 		return policy.PodDisruptionBudgetStatus{}, 0, fmt.Errorf("read selector: %w", err)
@@ -131,8 +131,13 @@ func (r *reconciler) reckon(ctx context.Context, budget *policy.PodDisruptionBud
 	}
 	o := observed{budget: budget, pods: selected, now: time.Now()}
 	if relative(budget) {
-		if o.wanted, err = r.wantedBy(ctx, selected); err != nil {
+		unmanaged := 0
+		if o.wanted, unmanaged, err = r.wantedBy(ctx, selected); err != nil {
 			return policy.PodDisruptionBudgetStatus{}, 0, err
+		}
+		if unmanaged > 0 {
+			r.Recorder.Eventf(budget, v1.EventTypeWarning, "UnmanagedPods",
+				"%d of the selected pods have no controller, so that it is not known how many are wanted; a whole number as .spec.minAvailable takes them into account", unmanaged)
 		}
 	}
 	return o.status()

@@ -27,7 +27,7 @@ type observed struct {
 	now    time.Time
 }
 
-// relative says whether a budget is reckoned from the wanted number.
+// relative says whether a budget is computed from the wanted number.
 func relative(budget *policy.PodDisruptionBudget) bool {
 	return budget.Spec.MaxUnavailable != nil || (budget.Spec.MinAvailable != nil && budget.Spec.MinAvailable.Type == intstr.String)
 }
@@ -81,7 +81,7 @@ func (o observed) status() (now policy.PodDisruptionBudgetStatus, after time.Dur
 	return changed.Status, after, nil
 }
 
-// leaving are the pods that were let go of late and still are there.
+// leaving are the pods that an eviction has let go and that are still there.
 func (o observed) leaving() (leaving map[string]metav1.Time, after time.Duration) {
 	leaving = maps.Clone(o.budget.Status.DisruptedPods)
 	for name, since := range o.budget.Status.DisruptedPods {
@@ -101,7 +101,7 @@ func (o observed) leaving() (leaving map[string]metav1.Time, after time.Duration
 	return leaving, after
 }
 
-// fail is the status of a budget that cannot be reckoned: nothing may be evicted.
+// fail is the status of a budget that cannot be computed: nothing may be evicted.
 func fail(budget *policy.PodDisruptionBudget, err error, now time.Time) policy.PodDisruptionBudgetStatus {
 	changed := budget.DeepCopy()
 	changed.Status.DisruptionsAllowed = 0

@@ -11,25 +11,26 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// wantedBy adds up how many pods the controllers of these pods want, each controller once.
-func (r *reconciler) wantedBy(ctx context.Context, pods []*v1.Pod) (int, error) {
-	total := 0
+// wantedBy adds up how many pods the controllers of these pods want, each controller once. Pods without a controller are
+// wanted by nobody; it counts them.
+func (r *reconciler) wantedBy(ctx context.Context, pods []*v1.Pod) (total, unmanaged int, err error) {
 	seen := map[types.UID]bool{}
 	for _, pod := range pods {
 		ref := metav1.GetControllerOfNoCopy(pod)
 		if ref == nil {
-			return 0, fmt.Errorf("found no controller ref for pod %q", pod.Name)
+			unmanaged++
+			continue
 		}
 		uid, wanted, err := r.wanted(ctx, pod.Namespace, ref)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if !seen[uid] {
 			seen[uid] = true
 			total += int(wanted)
 		}
 	}
-	return total, nil
+	return total, unmanaged, nil
 }
 
 // wanted finds the object that decides about a controller's number, which is a Deployment for ReplicaSets that have one,
