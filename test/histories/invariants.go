@@ -24,7 +24,8 @@ type invariants struct {
 	objects  map[types.UID]metav1.Object // that exist
 	ended    map[types.UID]v1.PodPhase   // pods of Jobs by how they ended, also those that are gone
 	deleted  map[types.UID]bool          // pods of Jobs that were deleted before they ended
-	given    map[types.UID]bool          // pods that a Job has given up before that, which count for nothing
+	given    map[types.UID]bool          // pods that lost their finalizer before they ended, which count for nothing
+	removed  map[types.UID]bool          // pods that their Job itself deleted, which count only when it ends
 	jobOf    map[types.UID]types.UID
 	broken   string
 }
@@ -32,7 +33,7 @@ type invariants struct {
 func newInvariants(w *World) *invariants {
 	return &invariants{
 		w: w, decoders: map[schema.GroupResource]*memory{}, objects: map[types.UID]metav1.Object{},
-		ended: map[types.UID]v1.PodPhase{}, deleted: map[types.UID]bool{}, given: map[types.UID]bool{}, jobOf: map[types.UID]types.UID{},
+		ended: map[types.UID]v1.PodPhase{}, deleted: map[types.UID]bool{}, given: map[types.UID]bool{}, removed: map[types.UID]bool{}, jobOf: map[types.UID]types.UID{},
 	}
 }
 
@@ -115,8 +116,11 @@ func (c *invariants) podChanged(was, now *v1.Pod) {
 		return
 	}
 	c.jobOf[now.UID] = owner.UID
-	if was != nil && tracked(was) && !tracked(now) && c.ended[now.UID] == "" && !c.deleted[now.UID] {
+	if was != nil && tracked(was) && !tracked(now) && c.ended[now.UID] == "" {
 		c.given[now.UID] = true
+	}
+	if was != nil && was.DeletionTimestamp == nil && now.DeletionTimestamp != nil && c.w.serving == "job" {
+		c.removed[now.UID] = true
 	}
 	if pods.IsTerminal(now) && c.ended[now.UID] == "" {
 		c.ended[now.UID] = now.Status.Phase
@@ -166,11 +170,12 @@ func counters(job *batch.Job) results {
 // results are the least and the most that a Job may count. A pod that is deleted and then ends well may count as either.
 func (c *invariants) results(job *batch.Job) (least, most results) {
 	for uid, owner := range c.jobOf {
-		if owner != job.UID || c.given[uid] {
-			continue
-		}
 		well := c.ended[uid] == v1.PodSucceeded
 		switch {
+		case owner != job.UID || c.removed[uid] && !finished(job):
+		case c.given[uid] && c.deleted[uid] && !c.removed[uid], c.removed[uid]:
+			most.failed++
+		case c.given[uid]:
 		case well && c.deleted[uid]:
 			most.succeeded++
 			most.failed++
@@ -183,6 +188,12 @@ func (c *invariants) results(job *batch.Job) (least, most results) {
 		}
 	}
 	return least, most
+}
+
+func finished(job *batch.Job) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(k batch.JobCondition) bool {
+		return k.Type != batch.JobSuspended && k.Status == v1.ConditionTrue
+	})
 }
 
 // rolloutBounds says that the sets of a Deployment never have more pods together than its surge allows. A Deployment whose
@@ -273,15 +284,12 @@ func (c *invariants) daemonSetAtRest(set *apps.DaemonSet) {
 // by itself has been counted once.
 func (c *invariants) jobAtRest(job *batch.Job) {
 	s := job.Status
-	finished := slices.ContainsFunc(s.Conditions, func(k batch.JobCondition) bool {
-		return (k.Type == batch.JobComplete || k.Type == batch.JobFailed) && k.Status == v1.ConditionTrue
-	})
 	wanted := min(*job.Spec.Parallelism, *job.Spec.Completions-s.Succeeded)
 	if indexes := ptr.Deref(s.FailedIndexes, ""); indexes != "" {
 		wanted = s.Active // how many indexes are left is the Job's own account
 	}
 	switch {
-	case ptr.Deref(job.Spec.Suspend, false) || finished:
+	case ptr.Deref(job.Spec.Suspend, false) || finished(job):
 		if s.Active != 0 {
 			c.breaks("Job %s has %d active pods", job.Name, s.Active)
 		}
@@ -293,7 +301,7 @@ func (c *invariants) jobAtRest(job *batch.Job) {
 			c.breaks("Job %s counts %+v where there were at least %+v (at most %+v)", job.Name, counted, least, most)
 		}
 	}
-	if u := s.UncountedTerminatedPods; u != nil && len(u.Succeeded)+len(u.Failed) > 0 && (finished || job.Spec.BackoffLimitPerIndex == nil) {
+	if u := s.UncountedTerminatedPods; u != nil && len(u.Succeeded)+len(u.Failed) > 0 && (finished(job) || job.Spec.BackoffLimitPerIndex == nil) {
 		c.breaks("Job %s has pods that it has not counted: %+v", job.Name, u)
 	}
 }

@@ -174,7 +174,7 @@ func (w *World) holdOrRelease(words []string) error {
 	if len(words) > 2 {
 		count = number(words[2])
 	}
-	if left := w.server.db.release(names.Resource(), count); left > 0 {
+	if left := w.release(names.Resource(), count); left > 0 {
 		w.note("%d events are held back", left)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -73,41 +74,60 @@ func (d *database) wake() {
 	}
 }
 
-// hold shows no further event of a resource until release.
+// hold shows no further event of a resource.
 func (d *database) hold(resource schema.GroupResource) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.held[resource] = d.revision
+	if _, held := d.held[resource]; !held {
+		d.held[resource] = d.revision
+	}
 }
 
-// release shows the next count events of a resource that are held back; below zero, all, and holds no more. It returns
-// how many are still held back.
-func (d *database) release(resource schema.GroupResource, count int) int {
+// holdNoMore shows all events of a resource again.
+func (d *database) holdNoMore(resource schema.GroupResource) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	defer d.wake()
+	delete(d.held, resource)
+	d.wake()
+}
+
+// heldBack is how many events of a resource are held back.
+func (d *database) heldBack(resource schema.GroupResource) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.hidden(resource))
+}
+
+// showNext shows the next event of a resource that is held back, and returns how many still are.
+func (d *database) showNext(resource schema.GroupResource) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	hidden := d.hidden(resource)
+	if len(hidden) == 0 {
+		return 0
+	}
+	d.held[resource] = hidden[0]
+	d.wake()
+	return len(hidden) - 1
+}
+
+// hidden are the revisions of a resource that are held back. mu is held.
+func (d *database) hidden(resource schema.GroupResource) (all []uint64) {
 	shown, held := d.held[resource]
 	if !held {
-		return 0
+		return nil
 	}
-	if count < 0 {
-		delete(d.held, resource)
-		return 0
-	}
-	left := 0
-	for _, c := range d.log {
-		if c.resource != resource || c.revision <= shown {
-			continue
+	first, _ := slices.BinarySearchFunc(d.log, shown+1, byRevision)
+	for _, c := range d.log[first:] {
+		if c.resource == resource {
+			all = append(all, c.revision)
 		}
-		if count > 0 {
-			count--
-			d.held[resource] = c.revision
-			continue
-		}
-		left++
 	}
-	return left
+	return all
 }
+
+// byRevision searches the log.
+func byRevision(c change, revision uint64) int { return cmp.Compare(c.revision, revision) }
 
 // memory is the storage of one resource in a database.
 type memory struct {

@@ -71,7 +71,7 @@ func (k *walk) step() {
 			}
 		}
 	}
-	k.tail = append(k.tail[max(len(k.tail)-200, 0):], what)
+	k.tail = append(k.tail[max(len(k.tail)-2000, 0):], what)
 	synctest.Wait()
 	if broken := k.checks.always(); broken != "" {
 		k.fail(broken)
@@ -162,7 +162,7 @@ func (k *walk) holdBack() string {
 func (k *walk) showOne() string {
 	resource := cached[k.random.IntN(len(cached))]
 	count := []int{1, 1, 2, -1}[k.random.IntN(4)]
-	k.server.db.release(resource, count)
+	k.release(resource, count)
 	return fmt.Sprintf("release %s %d", resource.Resource, count)
 }
 
@@ -240,7 +240,7 @@ func (k *walk) converge() {
 	k.t.Helper()
 	k.traps = nil
 	for _, resource := range cached {
-		k.server.db.release(resource, -1)
+		k.release(resource, -1)
 	}
 	k.kubelet = kubelet{on: true, term: 143}
 	k.Advance(20 * time.Minute)

@@ -127,7 +127,7 @@ func (w *watcher) due() []change {
 	if shown, held := db.held[w.store.resource]; held {
 		limit = shown
 	}
-	first, _ := slices.BinarySearchFunc(db.log, w.position+1, func(c change, revision uint64) int { return int(int64(c.revision) - int64(revision)) })
+	first, _ := slices.BinarySearchFunc(db.log, w.position+1, byRevision)
 	var all []change
 	for _, c := range db.log[first:] {
 		if c.revision > limit {

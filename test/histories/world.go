@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
@@ -26,6 +27,10 @@ import (
 
 // mostCalls bounds how many requests controllers make until they have nothing more to do. More is a loop without end.
 const mostCalls = 5000
+
+// workers is more than there are keys: all of a controller's keys are reconciled as far as their first request, and which
+// of them goes on is the world's choice.
+const workers = 64
 
 // World is a cluster without machines: a server with its store, controllers, and whoever plays user, scheduler and
 // kubelet. It lives in a bubble of testing/synctest and is used by the goroutine of the test alone.
@@ -108,7 +113,7 @@ func (w *World) begin() {
 			w.t.Fatal(err)
 		}
 		made, err := entry.New(control.Dependencies{
-			Name: entry.Name, Informers: w.life.informers, Client: client, REST: connection, Workers: 16, Recorder: recorder{w, ctx, who},
+			Name: entry.Name, Informers: w.life.informers, Client: client, REST: connection, Workers: workers, Recorder: recorder{w, ctx, who},
 		}, controllers.Settings{})
 		if err != nil {
 			w.t.Fatalf("make controller %q: %v", entry.Name, err)
@@ -128,6 +133,20 @@ func (w *World) end() {
 	w.life.running.Wait()
 	w.life.informers.Shutdown()
 	synctest.Wait()
+}
+
+// release lets caches see the next count events of a resource that were held back, or all of them and the coming ones when
+// count is negative, and returns how many are still held back. Each is digested before the next is shown.
+func (w *World) release(resource schema.GroupResource, count int) (left int) {
+	db := w.server.db
+	for left = db.heldBack(resource); left > 0 && count != 0; count-- {
+		left = db.showNext(resource)
+		synctest.Wait()
+	}
+	if count < 0 {
+		db.holdNoMore(resource)
+	}
+	return left
 }
 
 // Restart ends the controllers' program and starts it again.

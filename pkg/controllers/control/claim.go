@@ -26,10 +26,17 @@ type Claim[T any] struct {
 	Informer cache.SharedIndexInformer
 	// Live reads the owner from the server. Before anything is adopted it must still be the same and not be deleted.
 	Live func(ctx context.Context) (metav1.Object, error)
-	// Patch applies a patch to a child.
-	Patch func(ctx context.Context, child *T, kind types.PatchType, patch []byte) (*T, error)
+	// Client patches the children, in the owner's namespace.
+	Client Patcher[*T]
 	// May says whether a child without controller may be adopted; nil means any.
 	May func(child *T) bool
+	// Finalizers are given to adopted children.
+	Finalizers []string
+}
+
+// Patcher is the part of a typed client of client-go that patches.
+type Patcher[T any] interface {
+	Patch(ctx context.Context, name string, kind types.PatchType, patch []byte, options metav1.PatchOptions, subresources ...string) (T, error)
 }
 
 // claims is what a Claim finds among the candidates.
@@ -97,14 +104,14 @@ func (c Claim[T]) adopt(ctx context.Context, children []*T) ([]*T, error) {
 	var failed []error
 	for _, child := range children {
 		obj := any(child).(metav1.Object)
-		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		metadata := map[string]any{
 			"uid":             obj.GetUID(),
 			"ownerReferences": []metav1.OwnerReference{*metav1.NewControllerRef(c.Owner, c.Kind)},
-		}})
-		if err != nil {
-			return adopted, fmt.Errorf("encode adoption patch: %w", err)
 		}
-		now, err := c.Patch(ctx, child, types.StrategicMergePatchType, patch)
+		if len(c.Finalizers) > 0 {
+			metadata["finalizers"] = c.Finalizers
+		}
+		now, err := c.patch(ctx, child, metadata)
 		switch {
 		case err == nil:
 			adopted = append(adopted, now)
@@ -119,19 +126,29 @@ func (c Claim[T]) adopt(ctx context.Context, children []*T) ([]*T, error) {
 // release takes the owner's reference from a child.
 func (c Claim[T]) release(ctx context.Context, child *T) error {
 	obj := any(child).(metav1.Object)
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+	_, err := c.patch(ctx, child, map[string]any{
 		"uid":             obj.GetUID(),
 		"ownerReferences": []map[string]any{{"$patch": "delete", "uid": c.Owner.GetUID()}},
-	}})
-	if err != nil {
-		return fmt.Errorf("encode release patch: %w", err)
-	}
-	_, err = c.Patch(ctx, child, types.StrategicMergePatchType, patch)
+	})
 	// Invalid: the child had lost its reference, or another child has its name now; both mean that it is not ours.
 	if err == nil || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return nil
 	}
 	return fmt.Errorf("release %q: %w", nameOf(obj), err)
+}
+
+// patch applies a strategic merge patch of metadata to a child, and records the write.
+func (c Claim[T]) patch(ctx context.Context, child *T, metadata map[string]any) (*T, error) {
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return nil, fmt.Errorf("encode patch: %w", err)
+	}
+	now, err := c.Client.Patch(ctx, any(child).(metav1.Object).GetName(), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return nil, err
+	}
+	Wrote(ctx, any(now).(metav1.Object))
+	return now, nil
 }
 
 // OwnersOf returns the keys of the parents of a kind that had or have a child, or that could adopt it as adopters says.

@@ -35,20 +35,28 @@ func claimed(t *testing.T, set, live *apps.ReplicaSet, patchError error, pods ..
 	found, err := Claim[v1.Pod]{
 		Owner: set, Kind: apps.SchemeGroupVersion.WithKind("ReplicaSet"), Selector: labels.SelectorFromSet(labels.Set{"app": "web"}), Informer: informer,
 		Live: func(context.Context) (metav1.Object, error) { return live, nil },
-		Patch: func(_ context.Context, pod *v1.Pod, _ types.PatchType, patch []byte) (*v1.Pod, error) {
+		Client: patcher(func(name string, patch []byte) (*v1.Pod, error) {
 			what := "adopt "
 			if strings.Contains(string(patch), "$patch") {
 				what = "release "
 			}
-			patched = append(patched, what+pod.Name)
-			return pod, patchError
-		},
+			patched = append(patched, what+name)
+			at := slices.IndexFunc(pods, func(pod *v1.Pod) bool { return pod.Name == name })
+			return pods[at], patchError
+		}),
 	}.Children(t.Context())
 	for _, pod := range found {
 		children = append(children, pod.Name)
 	}
 	slices.Sort(children)
 	return children, patched, err
+}
+
+// patcher is a client that patches pods by a function.
+type patcher func(name string, patch []byte) (*v1.Pod, error)
+
+func (p patcher) Patch(_ context.Context, name string, _ types.PatchType, patch []byte, _ metav1.PatchOptions, _ ...string) (*v1.Pod, error) {
+	return p(name, patch)
 }
 
 func TestClaim(t *testing.T) {

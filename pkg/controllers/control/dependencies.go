@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
@@ -17,6 +18,14 @@ type Key = reconcile.Request
 
 // Result says when a key wants to be reconciled again without an event.
 type Result = reconcile.Result
+
+// Sooner is the shorter of two times until the next look, where 0 means never.
+func Sooner(a, b time.Duration) time.Duration {
+	if a <= 0 || (b > 0 && b < a) {
+		return max(b, 0)
+	}
+	return a
+}
 
 // KeyOf makes a Key. namespace is empty for cluster-wide kinds.
 func KeyOf(namespace, name string) Key {

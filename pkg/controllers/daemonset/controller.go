@@ -9,24 +9,16 @@ import (
 	apps "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	appslisters "k8s.io/client-go/listers/apps/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/flowcontrol"
-	"k8s.io/klog/v2"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
 	"github.com/proa-sh/proa/pkg/controllers/control/revisions"
 )
-
-func kind() schema.GroupVersionKind { return apps.SchemeGroupVersion.WithKind("DaemonSet") }
 
 const (
 	// firstPause and longestPause bound how soon failed pods of a node are replaced.
@@ -37,8 +29,7 @@ const (
 )
 
 type reconciler struct {
-	control.Dependencies
-	sets      appslisters.DaemonSetLister
+	control.Workload[apps.DaemonSet, *apps.DaemonSet]
 	nodes     corelisters.NodeLister
 	pods      cache.SharedIndexInformer
 	revisions cache.SharedIndexInformer
@@ -49,8 +40,17 @@ type reconciler struct {
 func New(d control.Dependencies) (control.Controller, error) {
 	group, core := d.Informers.Apps().V1(), d.Informers.Core().V1()
 	r := &reconciler{
-		Dependencies: d, sets: group.DaemonSets().Lister(), nodes: core.Nodes().Lister(),
-		pods: core.Pods().Informer(), revisions: group.ControllerRevisions().Informer(),
+		Workload: control.Workload[apps.DaemonSet, *apps.DaemonSet]{
+			Dependencies: d, Kind: apps.SchemeGroupVersion.WithKind("DaemonSet"), Owners: group.DaemonSets().Informer(),
+			Selector: func(set *apps.DaemonSet) (labels.Selector, error) {
+				return metav1.LabelSelectorAsSelector(set.Spec.Selector)
+			},
+			Live: func(ctx context.Context, namespace, name string) (*apps.DaemonSet, error) {
+				return d.Client.AppsV1().DaemonSets(namespace).Get(ctx, name, metav1.GetOptions{})
+			},
+		},
+		nodes: core.Nodes().Lister(),
+		pods:  core.Pods().Informer(), revisions: group.ControllerRevisions().Informer(),
 		failures: flowcontrol.NewBackOffWithJitter(firstPause, longestPause, 0),
 	}
 	for _, informer := range []cache.SharedIndexInformer{r.pods, r.revisions} {
@@ -61,35 +61,13 @@ func New(d control.Dependencies) (control.Controller, error) {
 	return control.NewLoop(control.Spec{
 		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
 		Watches: []source.Source{
-			control.Watch(group.DaemonSets().Informer(), func(old, now *apps.DaemonSet) []control.Key {
-				set := control.Latest(old, now)
-				return []control.Key{control.KeyOf(set.Namespace, set.Name)}
-			}),
-			control.Watch(r.pods, func(old, now *v1.Pod) []control.Key { return control.OwnersOf(kind().Kind, old, now, r.adopters) }),
-			control.Watch(r.revisions, func(old, now *apps.ControllerRevision) []control.Key {
-				return control.OwnersOf(kind().Kind, old, now, r.adopters)
-			}),
+			r.WatchOwners(), control.WatchChildren[v1.Pod](&r.Workload, r.pods), control.WatchChildren[apps.ControllerRevision](&r.Workload, r.revisions),
 			control.Watch(core.Nodes().Informer(), r.nodeChanged),
 		},
 		Writes: []control.Written{
-			control.Shows[v1.Pod](r.pods), control.Shows[apps.ControllerRevision](r.revisions), control.Shows[apps.DaemonSet](group.DaemonSets().Informer()),
+			control.Shows[v1.Pod](r.pods), control.Shows[apps.ControllerRevision](r.revisions), control.Shows[apps.DaemonSet](r.Owners),
 		},
 	}), nil
-}
-
-// adopters are the sets that could adopt an object.
-func (r *reconciler) adopters(obj metav1.Object) []control.Key {
-	all, err := r.sets.DaemonSets(obj.GetNamespace()).List(labels.Everything())
-	if err != nil {
-		return nil // a lister over a cache does not fail
-	}
-	var keys []control.Key
-	for _, set := range all {
-		if selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector); err == nil && !selector.Empty() && selector.Matches(labels.Set(obj.GetLabels())) {
-			keys = append(keys, control.KeyOf(set.Namespace, set.Name))
-		}
-	}
-	return keys
 }
 
 // nodeChanged wakes the sets that a node is meant for, or was.
@@ -97,12 +75,12 @@ func (r *reconciler) nodeChanged(old, now *v1.Node) []control.Key {
 	if old != nil && now != nil && sameForSets(old, now) {
 		return nil
 	}
-	all, err := r.sets.List(labels.Everything())
-	if err != nil {
-		return nil // a lister over a cache does not fail
-	}
 	var keys []control.Key
-	for _, set := range all {
+	for _, item := range r.Owners.GetStore().List() {
+		set, ok := item.(*apps.DaemonSet)
+		if !ok {
+			continue
+		}
 		for _, node := range []*v1.Node{old, now} {
 			if node == nil {
 				continue
@@ -123,21 +101,15 @@ func sameForSets(old, now *v1.Node) bool {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
-	set, err := r.sets.DaemonSets(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
-		return control.Result{}, nil
-	}
-	if err != nil {
-		return control.Result{}, fmt.Errorf("read daemon set: %w", err)
-	}
-	if set.DeletionTimestamp != nil {
+	set := r.Get(key)
+	if set == nil || set.DeletionTimestamp != nil {
 		return control.Result{}, nil
 	}
 	o, history, err := r.observe(ctx, set)
 	if err != nil {
 		return control.Result{}, err
 	}
-	newest, collisions, err := revisions.Sync(ctx, r.Client, ownerOf(set), history)
+	newest, collisions, err := revisions.Sync(ctx, r.Client, r.ownerOf(set), history)
 	switch {
 	case control.IsNamespaceEnding(err):
 		return control.Result{}, nil
@@ -147,12 +119,10 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 		return control.Result{}, r.writeStatus(ctx, set, withCollisions(set.Status, collisions))
 	}
 	o.hash = newest.Labels[revisions.HashLabel]
-	actions, after := plan(o)
-	failure := r.act(ctx, o, actions)
+	out := plan(o)
+	failure := r.act(ctx, o, out)
 	status, later := o.status(set.Status.CollisionCount)
-	if later > 0 && (after == 0 || later < after) {
-		after = later
-	}
+	after := control.Sooner(out.after, later)
 	return control.Result{RequeueAfter: after}, errors.Join(failure, r.forget(ctx, o, history, newest), r.writeStatus(ctx, set, status))
 }
 
@@ -161,40 +131,24 @@ func withCollisions(status apps.DaemonSetStatus, collisions *int32) apps.DaemonS
 	return status
 }
 
-func ownerOf(set *apps.DaemonSet) revisions.Owner {
+func (r *reconciler) ownerOf(set *apps.DaemonSet) revisions.Owner {
 	return revisions.Owner{
-		Object: set, Kind: kind(), Template: &set.Spec.Template, Labels: set.Spec.Template.Labels, Collisions: set.Status.CollisionCount,
+		Object: set, Kind: r.Kind, Template: &set.Spec.Template, Labels: set.Spec.Template.Labels, Collisions: set.Status.CollisionCount,
 	}
 }
 
 // observe gathers the set's pods and revisions, after adopting and releasing.
 func (r *reconciler) observe(ctx context.Context, set *apps.DaemonSet) (observed, []*apps.ControllerRevision, error) {
-	selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector)
-	if err == nil && selector.Empty() {
+	if selector, err := r.Selector(set); err == nil && selector.Empty() {
 		r.Recorder.Event(set, v1.EventTypeWarning, "SelectingAll", "This daemon set is selecting all pods. A non-empty selector is required.")
-		err = errors.New("it is empty")
 	}
-	if err != nil {
-		return observed{}, nil, reconcile.TerminalError(fmt.Errorf("read selector of daemon set: %w", err))
-	}
-	live := func(ctx context.Context) (metav1.Object, error) {
-		return r.Client.AppsV1().DaemonSets(set.Namespace).Get(ctx, set.Name, metav1.GetOptions{})
-	}
-	children, err := control.Claim[v1.Pod]{
-		Owner: set, Kind: kind(), Selector: selector, Informer: r.pods, Live: live,
-		Patch: func(ctx context.Context, pod *v1.Pod, kind types.PatchType, patch []byte) (*v1.Pod, error) {
-			return control.Patch(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod, kind, patch)
-		},
-	}.Children(ctx)
+	children, err := control.Children(ctx, &r.Workload, set, control.Claim[v1.Pod]{Informer: r.pods, Client: r.Client.CoreV1().Pods(set.Namespace)})
 	if err != nil {
 		return observed{}, nil, err
 	}
-	history, err := control.Claim[apps.ControllerRevision]{
-		Owner: set, Kind: kind(), Selector: selector, Informer: r.revisions, Live: live,
-		Patch: func(ctx context.Context, one *apps.ControllerRevision, kind types.PatchType, patch []byte) (*apps.ControllerRevision, error) {
-			return control.Patch(ctx, r.Client.AppsV1().ControllerRevisions(one.Namespace), one, kind, patch)
-		},
-	}.Children(ctx)
+	history, err := control.Children(ctx, &r.Workload, set, control.Claim[apps.ControllerRevision]{
+		Informer: r.revisions, Client: r.Client.AppsV1().ControllerRevisions(set.Namespace),
+	})
 	if err != nil {
 		return observed{}, nil, err
 	}
@@ -218,28 +172,21 @@ func (r *reconciler) pause(set *apps.DaemonSet, node string, now time.Time) time
 	return 0
 }
 
-// act does the actions: deletions first, then creations, a few first.
-func (r *reconciler) act(ctx context.Context, o observed, actions []action) error {
-	var creations []createPod
-	var deletions []deletePod
-	for _, a := range actions {
-		switch a := a.(type) {
-		case createPod:
-			creations = append(creations, a)
-		case deletePod:
-			deletions = append(deletions, a)
-		}
-	}
-	failure := control.All(ctx, len(deletions), func(ctx context.Context, i int) error { return r.deletePod(ctx, o.set, deletions[i]) })
-	_, err := control.SlowStart(ctx, len(creations), func(ctx context.Context, i int) error { return r.createPod(ctx, o, creations[i].node) })
+// act does what the plan asks for: deletions first, then creations, a few first.
+func (r *reconciler) act(ctx context.Context, o observed, out outcome) error {
+	failure := control.All(ctx, len(out.remove), func(ctx context.Context, i int) error { return r.deletePod(ctx, o.set, out.remove[i]) })
+	_, err := control.SlowStart(ctx, len(out.create), func(ctx context.Context, i int) error {
+		return r.CreatePod(ctx, o.set, r.podFor(o, out.create[i]))
+	})
 	if control.IsNamespaceEnding(err) {
 		err = nil // the set goes as well
 	}
 	return errors.Join(failure, err)
 }
 
-func (r *reconciler) createPod(ctx context.Context, o observed, node string) error {
-	pod := control.PodFromTemplate(&o.set.Spec.Template, o.set, kind())
+// podFor makes the set's pod for a node.
+func (r *reconciler) podFor(o observed, node string) *v1.Pod {
+	pod := control.PodFromTemplate(&o.set.Spec.Template, o.set, r.Kind)
 	if pod.Labels == nil {
 		pod.Labels = map[string]string{}
 	}
@@ -249,31 +196,18 @@ func (r *reconciler) createPod(ctx context.Context, o observed, node string) err
 	}
 	pod.Spec.Tolerations = withTolerations(pod.Spec)
 	pod.Spec.Affinity = bindTo(pod.Spec.Affinity, node)
-	created, err := control.Create(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod)
-	if err != nil {
-		if !control.IsNamespaceEnding(err) {
-			r.Recorder.Eventf(o.set, v1.EventTypeWarning, "FailedCreate", "Error creating: %v", errors.Unwrap(err))
-		}
-		return err
-	}
-	klog.FromContext(ctx).V(4).Info("Created pod", "pod", klog.KObj(created), "node", node)
-	r.Recorder.Eventf(o.set, v1.EventTypeNormal, "SuccessfulCreate", "Created pod: %v", created.Name)
-	return nil
+	return pod
 }
 
-func (r *reconciler) deletePod(ctx context.Context, set *apps.DaemonSet, a deletePod) error {
-	switch {
-	case a.failed:
-		r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedDaemonPod", "Found failed daemon pod %s/%s on node %s, will try to kill it", a.pod.Namespace, a.pod.Name, nodeOf(a.pod))
-	case a.succeeded:
-		r.Recorder.Eventf(set, v1.EventTypeNormal, "SucceededDaemonPod", "Found succeeded daemon pod %s/%s on node %s, will try to delete it", a.pod.Namespace, a.pod.Name, nodeOf(a.pod))
+// deletePod deletes a pod, with an event that says why when it had ended.
+func (r *reconciler) deletePod(ctx context.Context, set *apps.DaemonSet, pod *v1.Pod) error {
+	switch pod.Status.Phase {
+	case v1.PodFailed:
+		r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedDaemonPod", "Found failed daemon pod %s/%s on node %s, will try to kill it", pod.Namespace, pod.Name, nodeOf(pod))
+	case v1.PodSucceeded:
+		r.Recorder.Eventf(set, v1.EventTypeNormal, "SucceededDaemonPod", "Found succeeded daemon pod %s/%s on node %s, will try to delete it", pod.Namespace, pod.Name, nodeOf(pod))
 	}
-	if err := control.Delete(ctx, r.Client.CoreV1().Pods(a.pod.Namespace), a.pod, metav1.DeleteOptions{}); err != nil {
-		r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedDelete", "Error deleting: %v", errors.Unwrap(err))
-		return err
-	}
-	r.Recorder.Eventf(set, v1.EventTypeNormal, "SuccessfulDelete", "Deleted pod: %v", a.pod.Name)
-	return nil
+	return r.DeletePod(ctx, set, pod)
 }
 
 // forget deletes revisions of the past that no pod has.
@@ -296,14 +230,7 @@ func (r *reconciler) forget(ctx context.Context, o observed, existing []*apps.Co
 }
 
 func (r *reconciler) writeStatus(ctx context.Context, set *apps.DaemonSet, status apps.DaemonSetStatus) error {
-	if equality.Semantic.DeepEqual(status, set.Status) {
-		return nil
-	}
-	set = set.DeepCopy()
-	set.Status = status
-	_, err := control.UpdateStatus(ctx, r.Client.AppsV1().DaemonSets(set.Namespace), set)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	changed := set.DeepCopy()
+	changed.Status = status
+	return control.WriteStatus(ctx, r.Client.AppsV1().DaemonSets(set.Namespace), changed, set.Status, status)
 }

@@ -11,6 +11,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/proa-sh/proa/pkg/controllers/control"
 	"github.com/proa-sh/proa/pkg/controllers/control/revisions"
 	"github.com/proa-sh/proa/pkg/pods"
 )
@@ -32,79 +33,47 @@ type observed struct {
 	now        time.Time
 }
 
-// action is one thing to do: createPod or deletePod.
-type action interface{ isAction() }
-
-// createPod creates a pod for a node.
-type createPod struct{ node string }
-
-// deletePod deletes a pod. failed and succeeded say that it had ended, which is an event.
-type deletePod struct {
-	pod               *v1.Pod
-	failed, succeeded bool
+// outcome is what a plan asks for: nodes to create a pod for, and pods to delete.
+type outcome struct {
+	create []string
+	remove []*v1.Pod
+	after  time.Duration // when time alone asks for the next look; 0 means never
 }
 
-func (createPod) isAction() {}
-func (deletePod) isAction() {}
+// add takes over what another outcome asks for.
+func (out *outcome) add(other outcome) {
+	out.create, out.remove = append(out.create, other.create...), append(out.remove, other.remove...)
+	out.after = control.Sooner(out.after, other.after)
+}
 
-// plan decides what each node needs. after is when time alone asks for the next look; 0 means never.
-func plan(o observed) (actions []action, after time.Duration) {
+// plan decides what each node needs.
+func plan(o observed) outcome {
+	var out outcome
 	if o.set.DeletionTimestamp != nil {
-		return nil, 0
+		return out
 	}
 	byNode := podsByNode(o.pods)
 	known := map[string]bool{}
-	sooner := func(d time.Duration) {
-		if d > 0 && (after == 0 || d < after) {
-			after = d
-		}
-	}
 	for _, node := range o.nodes {
 		known[node.Name] = true
-		needed, wait := o.manage(node, byNode[node.Name])
-		actions = append(actions, needed...)
-		sooner(wait)
+		out.add(o.manage(node, byNode[node.Name]))
 	}
 	// Pods for nodes that have gone will never be placed. Those that run there are another controller's care.
-	for name, stray := range byNode {
-		for _, pod := range stray {
+	for name, here := range byNode {
+		for _, pod := range here {
 			if !known[name] && pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil {
-				actions = append(actions, deletePod{pod: pod})
+				out.remove = append(out.remove, pod)
 			}
 		}
 	}
-	if len(actions) == 0 && o.set.Spec.UpdateStrategy.Type != apps.OnDeleteDaemonSetStrategyType {
-		rolling, wait := o.roll(byNode)
-		actions = append(actions, rolling...)
-		sooner(wait)
+	if len(out.create)+len(out.remove) == 0 && o.set.Spec.UpdateStrategy.Type != apps.OnDeleteDaemonSetStrategyType {
+		out.add(o.roll(byNode))
 	}
-	slices.SortStableFunc(actions, func(a, b action) int { return strings.Compare(nameOf(a), nameOf(b)) })
-	return bounded(actions), after
-}
-
-// nameOf orders actions, so that a plan is the same for the same observation.
-func nameOf(a action) string {
-	switch a := a.(type) {
-	case createPod:
-		return "create " + a.node
-	case deletePod:
-		return "delete " + a.pod.Name
-	default:
-		return ""
-	}
-}
-
-// bounded cuts creations and deletions, each to the burst.
-func bounded(actions []action) []action {
-	creations, deletions := 0, 0
-	return slices.DeleteFunc(actions, func(a action) bool {
-		if _, creating := a.(createPod); creating {
-			creations++
-			return creations > burst
-		}
-		deletions++
-		return deletions > burst
-	})
+	// A plan is the same for the same observation.
+	slices.Sort(out.create)
+	slices.SortFunc(out.remove, func(a, b *v1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	out.create, out.remove = out.create[:min(len(out.create), burst)], out.remove[:min(len(out.remove), burst)]
+	return out
 }
 
 // podsByNode sorts pods by the node that they are on or made for; of one node, the best comes first.
@@ -137,15 +106,15 @@ func readiness(pod *v1.Pod) int {
 }
 
 // manage decides about one node and its pods.
-func (o observed) manage(node *v1.Node, here []*v1.Pod) (actions []action, wait time.Duration) {
+func (o observed) manage(node *v1.Node, here []*v1.Pod) (out outcome) {
 	should, may := meant(o.set, node)
 	if !may {
 		for _, pod := range here {
 			if pod.DeletionTimestamp == nil {
-				actions = append(actions, deletePod{pod: pod})
+				out.remove = append(out.remove, pod)
 			}
 		}
-		return actions, 0
+		return out
 	}
 	var running []*v1.Pod
 	ending := false
@@ -155,42 +124,38 @@ func (o observed) manage(node *v1.Node, here []*v1.Pod) (actions []action, wait 
 			ending = true
 		case pod.Status.Phase == v1.PodFailed:
 			if o.mayReplace != nil {
-				if wait = o.mayReplace(node.Name); wait > 0 {
-					return nil, wait
+				if wait := o.mayReplace(node.Name); wait > 0 {
+					return outcome{after: wait}
 				}
 			}
-			actions = append(actions, deletePod{pod: pod, failed: true})
+			out.remove = append(out.remove, pod)
 		case pod.Status.Phase == v1.PodSucceeded:
-			actions = append(actions, deletePod{pod: pod, succeeded: true})
+			out.remove = append(out.remove, pod)
 		default:
 			running = append(running, pod)
 		}
 	}
 	switch {
 	case !should:
-		return actions, 0
-	case len(here) == 0:
-		return append(actions, createPod{node.Name}), 0
-	case len(running) == 0 && !ending && len(actions) == 0:
-		return append(actions, createPod{node.Name}), 0
+	case len(running) == 0 && !ending && len(out.remove) == 0:
+		out.create = append(out.create, node.Name)
+	default:
+		out.remove = append(out.remove, o.surplus(running)...)
 	}
-	return append(actions, o.surplus(running)...), 0
+	return out
 }
 
 // surplus are the pods that a node has too many: all but one, or, while an update may have one more, but the oldest of
 // each template as long as the new one is not available.
-func (o observed) surplus(running []*v1.Pod) []action {
+func (o observed) surplus(running []*v1.Pod) []*v1.Pod {
 	if len(running) <= 1 {
 		return nil
 	}
-	var actions []action
 	surge, _ := limits(o.set, len(o.nodes))
 	if surge == 0 {
-		for _, pod := range running[1:] {
-			actions = append(actions, deletePod{pod: pod})
-		}
-		return actions
+		return running[1:]
 	}
+	var surplus []*v1.Pod
 	var kept [2]*v1.Pod // old, new
 	for _, pod := range running {
 		at := 0
@@ -200,13 +165,13 @@ func (o observed) surplus(running []*v1.Pod) []action {
 		if kept[at] == nil {
 			kept[at] = pod
 		} else {
-			actions = append(actions, deletePod{pod: pod})
+			surplus = append(surplus, pod)
 		}
 	}
 	if kept[0] != nil && kept[1] != nil && o.available(kept[1]) {
-		actions = append(actions, deletePod{pod: kept[0]})
+		surplus = append(surplus, kept[0])
 	}
-	return actions
+	return surplus
 }
 
 // current says whether a pod was made from the newest revision.

@@ -74,15 +74,13 @@ func parsePod(text string) *v1.Pod {
 	return pod
 }
 
-func text(actions []action) string {
+func text(out outcome) string {
 	var words []string
-	for _, a := range actions {
-		switch a := a.(type) {
-		case createPod:
-			words = append(words, "+"+a.node)
-		case deletePod:
-			words = append(words, "-"+a.pod.Name)
-		}
+	for _, node := range out.create {
+		words = append(words, "+"+node)
+	}
+	for _, pod := range out.remove {
+		words = append(words, "-"+pod.Name)
 	}
 	return strings.Join(words, " ")
 }
@@ -125,8 +123,7 @@ func TestPlan(t *testing.T) {
 			for _, one := range test.pods {
 				o.pods = append(o.pods, parsePod(one))
 			}
-			actions, _ := plan(o)
-			if diff := cmp.Diff(test.want, text(actions)); diff != "" {
+			if diff := cmp.Diff(test.want, text(plan(o))); diff != "" {
 				t.Errorf("actions (-want +got):\n%s", diff)
 			}
 		})
@@ -136,8 +133,8 @@ func TestPlan(t *testing.T) {
 func TestFailedPodsWait(t *testing.T) {
 	o := observed{set: newSet(), nodes: []*v1.Node{newNode("n1")}, pods: []*v1.Pod{parsePod("a@n1 new failed")}, hash: "new", now: start,
 		mayReplace: func(string) time.Duration { return time.Minute }}
-	if actions, after := plan(o); len(actions) != 0 || after != time.Minute {
-		t.Errorf("actions %q after %v, want none after a minute", text(actions), after)
+	if out := plan(o); text(out) != "" || out.after != time.Minute {
+		t.Errorf("actions %q after %v, want none after a minute", text(out), out.after)
 	}
 }
 
@@ -146,8 +143,8 @@ func TestBurst(t *testing.T) {
 	for i := range 300 {
 		o.nodes = append(o.nodes, newNode(fmt.Sprintf("n%d", i)))
 	}
-	if actions, _ := plan(o); len(actions) != burst {
-		t.Errorf("%d actions, want %d", len(actions), burst)
+	if out := plan(o); len(out.create) != burst {
+		t.Errorf("creates %d pods, want %d", len(out.create), burst)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // roll replaces pods of older revisions. It is asked when each node has what it needs otherwise.
-func (o observed) roll(byNode map[string][]*v1.Pod) (actions []action, after time.Duration) {
+func (o observed) roll(byNode map[string][]*v1.Pod) outcome {
 	desired := 0
 	for _, node := range o.nodes {
 		if should, _ := meant(o.set, node); should {
@@ -18,15 +18,15 @@ func (o observed) roll(byNode map[string][]*v1.Pod) (actions []action, after tim
 	}
 	surge, missing := limits(o.set, desired)
 	if surge > 0 {
-		return o.rollSurging(byNode, surge), o.nextAvailable()
+		return outcome{create: o.rollSurging(byNode, surge), after: o.nextAvailable()}
 	}
-	return o.rollMissing(byNode, missing), o.nextAvailable()
+	return outcome{remove: o.rollMissing(byNode, missing), after: o.nextAvailable()}
 }
 
 // rollMissing deletes old pods as long as no more than missing nodes are without an available one. Old pods that are not
 // available go first, and cost nothing.
-func (o observed) rollMissing(byNode map[string][]*v1.Pod, missing int) []action {
-	var actions []action
+func (o observed) rollMissing(byNode map[string][]*v1.Pod, missing int) []*v1.Pod {
+	var removed []*v1.Pod
 	var candidates []*v1.Pod
 	unavailable := 0
 	for _, node := range o.nodes {
@@ -53,21 +53,18 @@ func (o observed) rollMissing(byNode map[string][]*v1.Pod, missing int) []action
 			unavailable++ // its pod ends
 		case !o.available(old):
 			unavailable++
-			actions = append(actions, deletePod{pod: old})
+			removed = append(removed, old)
 		default:
 			candidates = append(candidates, old)
 		}
 	}
-	for _, pod := range candidates[:min(max(missing-unavailable, 0), len(candidates))] {
-		actions = append(actions, deletePod{pod: pod})
-	}
-	return actions
+	return append(removed, candidates[:min(max(missing-unavailable, 0), len(candidates))]...)
 }
 
 // rollSurging makes new pods beside old ones, on no more than surge nodes at once. Nodes whose old pod is not available
 // get their new one at once. The old pod goes when the new one is available (see surplus).
-func (o observed) rollSurging(byNode map[string][]*v1.Pod, surge int) []action {
-	var actions []action
+func (o observed) rollSurging(byNode map[string][]*v1.Pod, surge int) []string {
+	var created []string
 	var candidates []string
 	surging := 0
 	for _, node := range o.nodes {
@@ -90,16 +87,13 @@ func (o observed) rollSurging(byNode map[string][]*v1.Pod, surge int) []action {
 		case fresh != nil:
 			surging++
 		case !o.available(old):
-			actions = append(actions, createPod{node.Name})
+			created = append(created, node.Name)
 			surging++
 		default:
 			candidates = append(candidates, node.Name)
 		}
 	}
-	for _, node := range candidates[:min(max(surge-surging, 0), len(candidates))] {
-		actions = append(actions, createPod{node})
-	}
-	return actions
+	return append(created, candidates[:min(max(surge-surging, 0), len(candidates))]...)
 }
 
 // nextAvailable is when the next pod becomes available by the passing of time; 0 means never.

@@ -8,12 +8,10 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -28,18 +26,25 @@ func kind() schema.GroupVersionKind { return apps.SchemeGroupVersion.WithKind("D
 
 // reconciler takes Deployments one step further.
 type reconciler struct {
-	control.Dependencies
-	deployments appslisters.DeploymentLister
-	sets        cache.SharedIndexInformer
-	setLister   appslisters.ReplicaSetLister
-	pods        cache.SharedIndexInformer
+	control.Workload[apps.Deployment, *apps.Deployment]
+	sets      cache.SharedIndexInformer
+	setLister appslisters.ReplicaSetLister
+	pods      cache.SharedIndexInformer
 }
 
 // New makes the controller of Deployments.
 func New(d control.Dependencies) (control.Controller, error) {
 	deployments, sets := d.Informers.Apps().V1().Deployments(), d.Informers.Apps().V1().ReplicaSets()
 	r := &reconciler{
-		Dependencies: d, deployments: deployments.Lister(),
+		Workload: control.Workload[apps.Deployment, *apps.Deployment]{
+			Dependencies: d, Kind: kind(), Owners: deployments.Informer(),
+			Selector: func(d *apps.Deployment) (labels.Selector, error) {
+				return metav1.LabelSelectorAsSelector(d.Spec.Selector)
+			},
+			Live: func(ctx context.Context, namespace, name string) (*apps.Deployment, error) {
+				return d.Client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+			},
+		},
 		sets: sets.Informer(), setLister: sets.Lister(), pods: d.Informers.Core().V1().Pods().Informer(),
 	}
 	for _, informer := range []cache.SharedIndexInformer{r.sets, r.pods} {
@@ -50,43 +55,13 @@ func New(d control.Dependencies) (control.Controller, error) {
 	return control.NewLoop(control.Spec{
 		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
 		Watches: []source.Source{
-			control.Watch(deployments.Informer(), func(old, now *apps.Deployment) []control.Key {
-				one := control.Latest(old, now)
-				return []control.Key{control.KeyOf(one.Namespace, one.Name)}
-			}),
-			control.Watch(r.sets, r.setChanged),
+			r.WatchOwners(), control.WatchChildren[apps.ReplicaSet](&r.Workload, r.sets),
 			control.Watch(r.pods, r.podChanged),
 		},
 		Writes: []control.Written{
 			control.Shows[apps.Deployment](deployments.Informer()), control.Shows[apps.ReplicaSet](r.sets),
 		},
 	}), nil
-}
-
-// setChanged wakes the Deployments that had and have the set, or could adopt it.
-func (r *reconciler) setChanged(old, now *apps.ReplicaSet) []control.Key {
-	var keys []control.Key
-	for _, set := range []*apps.ReplicaSet{old, now} {
-		if set == nil {
-			continue
-		}
-		if ref := metav1.GetControllerOfNoCopy(set); ref != nil && ref.Kind == kind().Kind {
-			keys = append(keys, control.KeyOf(set.Namespace, ref.Name))
-		}
-	}
-	if now == nil || metav1.GetControllerOfNoCopy(now) != nil {
-		return keys
-	}
-	all, err := r.deployments.Deployments(now.Namespace).List(labels.Everything())
-	if err != nil {
-		return keys // a lister over a cache does not fail
-	}
-	for _, d := range all {
-		if selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector); err == nil && !selector.Empty() && selector.Matches(labels.Set(now.Labels)) {
-			keys = append(keys, control.KeyOf(d.Namespace, d.Name))
-		}
-	}
-	return keys
 }
 
 // podChanged wakes a Recreate Deployment that waits for the end of its old pods.
@@ -106,61 +81,40 @@ func (r *reconciler) podChanged(old, now *v1.Pod) []control.Key {
 	if parent == nil || parent.Kind != kind().Kind {
 		return nil
 	}
-	d, err := r.deployments.Deployments(set.Namespace).Get(parent.Name)
-	if err != nil || rolls(d) {
+	key := control.KeyOf(set.Namespace, parent.Name)
+	if d := r.Get(key); d == nil || rolls(d) {
 		return nil
 	}
-	return []control.Key{control.KeyOf(d.Namespace, d.Name)}
+	return []control.Key{key}
 }
 
 // Reconcile implements reconcile.Reconciler.
 func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
-	d, err := r.deployments.Deployments(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
+	d := r.Get(key)
+	if d == nil {
 		return control.Result{}, nil
-	}
-	if err != nil {
-		return control.Result{}, fmt.Errorf("read deployment: %w", err)
 	}
 	o, err := r.observe(ctx, d)
 	if err != nil {
 		return control.Result{}, err
 	}
-	actions, status, after, err := plan(o)
+	out, err := plan(o)
 	if err != nil {
 		return control.Result{}, reconcile.TerminalError(err)
 	}
-	number, failure := r.act(ctx, d, actions, &status)
+	failure := r.act(ctx, d, &out)
 	if control.IsNamespaceEnding(failure) {
 		return control.Result{}, nil
 	}
-	if number != d.Annotations[revisionAnnotation] || !equality.Semantic.DeepEqual(status, d.Status) {
-		if err := r.writeStatus(ctx, d, number, status); err != nil && !apierrors.IsNotFound(err) {
-			return control.Result{}, errors.Join(failure, err)
-		}
-	}
-	return control.Result{RequeueAfter: after}, failure
+	return control.Result{RequeueAfter: out.after}, errors.Join(failure, r.writeStatus(ctx, d, out))
 }
 
 // observe gathers the Deployment's sets, after adopting and releasing.
 func (r *reconciler) observe(ctx context.Context, d *apps.Deployment) (observed, error) {
-	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
-	if err == nil && selector.Empty() {
+	if selector, err := r.Selector(d); err == nil && selector.Empty() {
 		r.Recorder.Event(d, v1.EventTypeWarning, "SelectingAll", "This deployment is selecting all pods. A non-empty selector is required.")
-		err = errors.New("it is empty")
 	}
-	if err != nil {
-		return observed{}, reconcile.TerminalError(fmt.Errorf("read selector of deployment: %w", err))
-	}
-	sets, err := control.Claim[apps.ReplicaSet]{
-		Owner: d, Kind: kind(), Selector: selector, Informer: r.sets,
-		Live: func(ctx context.Context) (metav1.Object, error) {
-			return r.Client.AppsV1().Deployments(d.Namespace).Get(ctx, d.Name, metav1.GetOptions{})
-		},
-		Patch: func(ctx context.Context, set *apps.ReplicaSet, kind types.PatchType, patch []byte) (*apps.ReplicaSet, error) {
-			return control.Patch(ctx, r.Client.AppsV1().ReplicaSets(set.Namespace), set, kind, patch)
-		},
-	}.Children(ctx)
+	sets, err := control.Children(ctx, &r.Workload, d, control.Claim[apps.ReplicaSet]{Informer: r.sets, Client: r.Client.AppsV1().ReplicaSets(d.Namespace)})
 	if err != nil {
 		return observed{}, err
 	}
@@ -187,28 +141,19 @@ func (r *reconciler) oldPods(sets []*apps.ReplicaSet) (bool, error) {
 	return false, nil
 }
 
-// act does the actions. It notes in status when creating the new set failed, and returns the revision that the
-// Deployment's annotation should have.
-func (r *reconciler) act(ctx context.Context, d *apps.Deployment, actions []action, status *apps.DeploymentStatus) (number string, failure error) {
-	number = d.Annotations[revisionAnnotation]
+// act does what the plan asks for. It notes in the outcome's status when creating the new set failed.
+func (r *reconciler) act(ctx context.Context, d *apps.Deployment, out *outcome) error {
 	var failed []error
-	for _, a := range actions {
-		var err error
-		switch a := a.(type) {
-		case createSet:
-			err = r.create(ctx, d, a.set, status)
-		case updateSet:
-			err = r.update(ctx, d, a)
-		case deleteSet:
-			err = control.Delete(ctx, r.Client.AppsV1().ReplicaSets(a.set.Namespace), a.set, metav1.DeleteOptions{})
-		case setRevision:
-			number = a.revision
-		}
-		if err != nil {
-			failed = append(failed, err)
-		}
+	if out.create != nil {
+		failed = append(failed, r.create(ctx, d, out.create, &out.status))
 	}
-	return number, errors.Join(failed...)
+	for _, one := range out.update {
+		failed = append(failed, r.update(ctx, d, one))
+	}
+	for _, set := range out.remove {
+		failed = append(failed, control.Delete(ctx, r.Client.AppsV1().ReplicaSets(set.Namespace), set, metav1.DeleteOptions{}))
+	}
+	return errors.Join(failed...)
 }
 
 // create creates the newest set. When its name is taken by another, the collision count changes the next name.
@@ -246,7 +191,7 @@ func (r *reconciler) create(ctx context.Context, d *apps.Deployment, set *apps.R
 }
 
 // update writes a changed set.
-func (r *reconciler) update(ctx context.Context, d *apps.Deployment, a updateSet) error {
+func (r *reconciler) update(ctx context.Context, d *apps.Deployment, a change) error {
 	if _, err := control.Update(ctx, r.Client.AppsV1().ReplicaSets(a.set.Namespace), a.set); err != nil {
 		return err
 	}
@@ -265,12 +210,11 @@ func (r *reconciler) update(ctx context.Context, d *apps.Deployment, a updateSet
 
 // writeStatus writes the status, and with it the revision annotation: written so, it does not count as a change that the
 // user made, and the generation stays.
-func (r *reconciler) writeStatus(ctx context.Context, d *apps.Deployment, number string, status apps.DeploymentStatus) error {
-	d = d.DeepCopy()
-	d.Status = status
-	if number != "" {
-		metav1.SetMetaDataAnnotation(&d.ObjectMeta, revisionAnnotation, number)
+func (r *reconciler) writeStatus(ctx context.Context, d *apps.Deployment, out outcome) error {
+	changed := d.DeepCopy()
+	changed.Status = out.status
+	if out.revision != "" {
+		metav1.SetMetaDataAnnotation(&changed.ObjectMeta, revisionAnnotation, out.revision)
 	}
-	_, err := control.UpdateStatus(ctx, r.Client.AppsV1().Deployments(d.Namespace), d)
-	return err
+	return control.WriteStatus(ctx, r.Client.AppsV1().Deployments(d.Namespace), changed, d, changed)
 }

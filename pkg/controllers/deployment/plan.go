@@ -21,25 +21,19 @@ type observed struct {
 	now     time.Time
 }
 
-// action is one thing to do: createSet, updateSet, deleteSet or setRevision.
-type action interface{ isAction() }
+// change is a write of set, which was altered from was. A change of size is an event.
+type change struct{ was, set *apps.ReplicaSet }
 
-// createSet creates the set of the Deployment's template.
-type createSet struct{ set *apps.ReplicaSet }
-
-// updateSet writes set, which is changed from was. A change of size is an event.
-type updateSet struct{ was, set *apps.ReplicaSet }
-
-// deleteSet deletes a set of the past.
-type deleteSet struct{ set *apps.ReplicaSet }
-
-// setRevision writes the revision into the Deployment's annotation.
-type setRevision struct{ revision string }
-
-func (createSet) isAction()   {}
-func (updateSet) isAction()   {}
-func (deleteSet) isAction()   {}
-func (setRevision) isAction() {}
+// outcome is what a plan asks for.
+type outcome struct {
+	create *apps.ReplicaSet // the set of the Deployment's template
+	update []change
+	remove []*apps.ReplicaSet // of the past
+	// revision is what the Deployment's annotation should say; "" leaves it.
+	revision string
+	status   apps.DeploymentStatus
+	after    time.Duration // when time alone asks for the next look; 0 means never
+}
 
 // rollout is the situation: observed, sorted.
 type rollout struct {
@@ -49,30 +43,35 @@ type rollout struct {
 	notice *apps.DeploymentCondition
 }
 
-// plan decides the next step, and what the status is then. after is when time alone asks for the next look.
-func plan(o observed) (actions []action, status apps.DeploymentStatus, after time.Duration, err error) {
+// plan decides the next step, and what the status is then.
+func plan(o observed) (out outcome, err error) {
 	r := sortSets(o)
-	switch {
-	case o.deployment.DeletionTimestamp != nil:
-	case o.deployment.Spec.Paused:
-		actions = append(r.describe(), r.resize()...)
-		actions = append(actions, r.forget()...)
-	case r.newest == nil:
-		if actions, err = r.create(); err != nil {
-			return nil, apps.DeploymentStatus{}, 0, err
+	paused := o.deployment.Spec.Paused
+	var described, sizes []change
+	if o.deployment.DeletionTimestamp == nil {
+		switch {
+		case r.newest == nil && !paused:
+			if out.create, err = r.create(); err != nil {
+				return outcome{}, err
+			}
+			out.revision = out.create.Annotations[revisionAnnotation]
+		case paused, r.resized():
+			sizes = r.resize()
+		case rolls(o.deployment):
+			sizes = r.roll()
+		default:
+			sizes = r.recreate()
 		}
-	case r.resized():
-		actions = append(r.describe(), r.resize()...)
-	case rolls(o.deployment):
-		actions = append(r.describe(), r.roll()...)
-	default:
-		actions = append(r.describe(), r.recreate()...)
+		if r.newest != nil {
+			out.revision, described = r.describe()
+		}
 	}
-	status, after = r.status()
-	if !o.deployment.Spec.Paused && o.deployment.DeletionTimestamp == nil && complete(o.deployment, status) {
-		actions = append(actions, r.forget()...)
+	out.update = merge(described, sizes)
+	out.status, out.after = r.status()
+	if o.deployment.DeletionTimestamp == nil && (paused || complete(o.deployment, out.status)) {
+		out.remove = r.forget()
 	}
-	return mergeUpdates(actions), status, after, nil
+	return out, nil
 }
 
 // sortSets finds the newest set. Of several with the Deployment's template, which only others can have made, it is the
@@ -107,7 +106,7 @@ func (r *rollout) nextRevision() int64 {
 }
 
 // create makes the newest set. A Recreate Deployment first ends the old pods, but its new set stands already, empty.
-func (r *rollout) create() ([]action, error) {
+func (r *rollout) create() (*apps.ReplicaSet, error) {
 	d := r.deployment
 	hash, err := templateHash(&d.Spec.Template, d.Status.CollisionCount)
 	if err != nil {
@@ -133,7 +132,7 @@ func (r *rollout) create() ([]action, error) {
 	first := r.newSize(0)
 	set.Spec.Replicas = &first
 	r.notice = progressing("True", "NewReplicaSetCreated", "Created new replica set "+strconv.Quote(set.Name), r.now)
-	return []action{createSet{set}, setRevision{set.Annotations[revisionAnnotation]}}, nil
+	return set, nil
 }
 
 func withLabel(labels map[string]string, hash string) map[string]string {
@@ -162,35 +161,31 @@ func (r *rollout) newSize(current int32) int32 {
 	return current + max(min(room, wanted(d)-current), 0)
 }
 
-// describe brings annotations and readiness delay of the newest set up to date, and the Deployment's revision.
-func (r *rollout) describe() []action {
-	if r.newest == nil {
-		return nil
-	}
+// describe brings annotations and readiness delay of the newest set up to date, and returns the Deployment's revision.
+func (r *rollout) describe() (revision string, changes []change) {
 	set := r.newest.DeepCopy()
 	set.Annotations = newestAnnotations(r.deployment, r.newest.Annotations, r.nextRevision())
 	set.Spec.MinReadySeconds = r.deployment.Spec.MinReadySeconds
-	actions := []action{setRevision{set.Annotations[revisionAnnotation]}}
 	if r.deployment.Status.Conditions == nil || findCondition(r.deployment.Status.Conditions, apps.DeploymentProgressing) == nil {
 		r.notice = progressing("True", "FoundNewReplicaSet", "Found new replica set "+strconv.Quote(set.Name), r.now)
 	}
 	if !maps.Equal(set.Annotations, r.newest.Annotations) || set.Spec.MinReadySeconds != r.newest.Spec.MinReadySeconds {
-		actions = append(actions, updateSet{r.newest, set})
+		changes = append(changes, change{r.newest, set})
 	}
-	return actions
+	return set.Annotations[revisionAnnotation], changes
 }
 
 // sized is set with another size.
-func (r *rollout) sized(set *apps.ReplicaSet, to int32) updateSet {
+func (r *rollout) sized(set *apps.ReplicaSet, to int32) change {
 	surge, _ := limits(r.deployment)
 	changed := set.DeepCopy()
 	changed.Spec.Replicas = &to
 	changed.Annotations = sizeAnnotations(set.Annotations, wanted(r.deployment), surge)
-	return updateSet{set, changed}
+	return change{set, changed}
 }
 
-// forget deletes empty old sets beyond the history that is kept.
-func (r *rollout) forget() []action {
+// forget are the empty old sets beyond the history that is kept.
+func (r *rollout) forget() []*apps.ReplicaSet {
 	limit := r.deployment.Spec.RevisionHistoryLimit
 	if limit == nil || *limit == math.MaxInt32 {
 		return nil
@@ -201,37 +196,28 @@ func (r *rollout) forget() []action {
 		return nil
 	}
 	slices.SortStableFunc(past, func(a, b *apps.ReplicaSet) int { return int(min(max(revision(a)-revision(b), -1), 1)) })
-	var actions []action
-	for _, set := range past[:excess] {
-		if set.Status.Replicas == 0 && size(set) == 0 && set.Generation <= set.Status.ObservedGeneration {
-			actions = append(actions, deleteSet{set})
-		}
-	}
-	return actions
+	return slices.DeleteFunc(past[:excess], func(set *apps.ReplicaSet) bool {
+		return set.Status.Replicas != 0 || size(set) != 0 || set.Generation > set.Status.ObservedGeneration
+	})
 }
 
-// mergeUpdates makes one write of several to the same set.
-func mergeUpdates(actions []action) []action {
-	var merged []action
-	for _, a := range actions {
-		update, ok := a.(updateSet)
-		at := slices.IndexFunc(merged, func(b action) bool {
-			earlier, same := b.(updateSet)
-			return ok && same && earlier.was.UID == update.was.UID && earlier.was.Name == update.was.Name
-		})
+// merge makes one write of two to the same set: the newest one's description and its size.
+func merge(described, sizes []change) []change {
+	merged := slices.Clone(described)
+	for _, one := range sizes {
+		at := slices.IndexFunc(merged, func(earlier change) bool { return earlier.was == one.was })
 		if at < 0 {
-			merged = append(merged, a)
+			merged = append(merged, one)
 			continue
 		}
-		earlier := merged[at].(updateSet)
-		both := earlier.set.DeepCopy()
-		both.Spec.Replicas = update.set.Spec.Replicas
+		both := merged[at].set.DeepCopy()
+		both.Spec.Replicas = one.set.Spec.Replicas
 		for _, name := range []string{desiredAnnotation, maxAnnotation} {
-			if value, found := update.set.Annotations[name]; found {
+			if value, found := one.set.Annotations[name]; found {
 				both.Annotations[name] = value
 			}
 		}
-		merged[at] = updateSet{earlier.was, both}
+		merged[at] = change{one.was, both}
 	}
 	return merged
 }

@@ -76,22 +76,21 @@ func sizedFor(desired, most int32) func(*apps.ReplicaSet) {
 	}
 }
 
-// text is what actions do to sets, in short.
-func text(actions []action) []string {
+// text is what an outcome does to sets, in short.
+func text(out outcome) []string {
 	var lines []string
-	for _, a := range actions {
-		switch a := a.(type) {
-		case createSet:
-			lines = append(lines, fmt.Sprintf("create %d, revision %s", size(a.set), a.set.Annotations[revisionAnnotation]))
-		case updateSet:
-			if size(a.was) != size(a.set) {
-				lines = append(lines, fmt.Sprintf("%s: %d to %d", a.set.Name, size(a.was), size(a.set)))
-			} else {
-				lines = append(lines, a.set.Name+": annotations")
-			}
-		case deleteSet:
-			lines = append(lines, "delete "+a.set.Name)
+	if set := out.create; set != nil {
+		lines = append(lines, fmt.Sprintf("create %d, revision %s", size(set), set.Annotations[revisionAnnotation]))
+	}
+	for _, one := range out.update {
+		if size(one.was) != size(one.set) {
+			lines = append(lines, fmt.Sprintf("%s: %d to %d", one.set.Name, size(one.was), size(one.set)))
+		} else {
+			lines = append(lines, one.set.Name+": annotations")
 		}
+	}
+	for _, set := range out.remove {
+		lines = append(lines, "delete "+set.Name)
 	}
 	slices.Sort(lines)
 	return lines
@@ -171,11 +170,11 @@ func TestPlan(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			actions, _, _, err := plan(observed{deployment: test.d, sets: test.sets, oldPods: test.oldPods, now: start})
+			out, err := plan(observed{deployment: test.d, sets: test.sets, oldPods: test.oldPods, now: start})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := slices.DeleteFunc(text(actions), func(s string) bool { return strings.HasSuffix(s, "annotations") })
+			got := slices.DeleteFunc(text(out), func(s string) bool { return strings.HasSuffix(s, "annotations") })
 			if diff := cmp.Diff(test.want, got, cmp.Transformer("nil", func(s []string) []string { return append([]string{}, s...) })); diff != "" {
 				t.Errorf("actions (-want +got):\n%s", diff)
 			}
@@ -187,19 +186,17 @@ func TestPlan(t *testing.T) {
 func TestRevisions(t *testing.T) {
 	d := newDeployment(1)
 	d.Annotations["changed"] = "yes"
-	actions, _, _, err := plan(observed{deployment: d, now: start, sets: []*apps.ReplicaSet{newSet("v1", 0, 0), newSet("v2", 1, 1, sizedFor(1, 2))}})
+	out, err := plan(observed{deployment: d, now: start, sets: []*apps.ReplicaSet{newSet("v1", 0, 0), newSet("v2", 1, 1, sizedFor(1, 2))}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []action{setRevision{"3"}}
-	if diff := cmp.Diff(want[0], actions[0], cmp.AllowUnexported(setRevision{})); diff != "" {
-		t.Errorf("first action (-want +got):\n%s", diff)
+	if out.revision != "3" {
+		t.Errorf("revision %q, want 3", out.revision)
 	}
-	update := actions[1].(updateSet)
 	wantAnnotations := map[string]string{
 		revisionAnnotation: "3", historyAnnotation: "1", "note": "x", "changed": "yes", desiredAnnotation: "1", maxAnnotation: "2",
 	}
-	if diff := cmp.Diff(wantAnnotations, update.set.Annotations); diff != "" {
+	if diff := cmp.Diff(wantAnnotations, out.update[0].set.Annotations); diff != "" {
 		t.Errorf("annotations (-want +got):\n%s", diff)
 	}
 }

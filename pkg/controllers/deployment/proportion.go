@@ -20,19 +20,19 @@ func (r *rollout) resized() bool {
 }
 
 // resize follows a change of the wanted number, in the middle of a rollout too, and when paused.
-func (r *rollout) resize() []action {
+func (r *rollout) resize() []change {
 	if one := r.only(); one != nil {
 		if size(one) == wanted(r.deployment) {
 			return nil
 		}
-		return []action{r.sized(one, wanted(r.deployment))}
+		return []change{r.sized(one, wanted(r.deployment))}
 	}
 	if r.saturated() {
-		var actions []action
+		var changes []change
 		for _, set := range active(r.old) {
-			actions = append(actions, r.sized(set, 0))
+			changes = append(changes, r.sized(set, 0))
 		}
-		return actions
+		return changes
 	}
 	if !rolls(r.deployment) {
 		return nil
@@ -69,7 +69,7 @@ func (r *rollout) saturated() bool {
 
 // spread gives each set its share of the new total, in proportion to its size, so that a rollout that is half done is
 // half done afterwards. Larger sets are served first, and the first gets what rounding leaves.
-func (r *rollout) spread() []action {
+func (r *rollout) spread() []change {
 	sets := active(r.all())
 	surge, _ := limits(r.deployment)
 	allowed := int32(0)
@@ -97,11 +97,11 @@ func (r *rollout) spread() []action {
 		left -= share
 	}
 	to[0] = max(to[0]+left, 0)
-	var actions []action
+	var changes []change
 	for i, set := range sets {
-		actions = append(actions, r.sized(set, to[i]))
+		changes = append(changes, r.sized(set, to[i]))
 	}
-	return actions
+	return changes
 }
 
 // share is by how much a set changes when the total becomes allowed.

@@ -6,23 +6,20 @@ import (
 
 // roll moves replicas from old sets to the newest within the limits.
 //
-// It reckons with the sizes that the sets want, not with the pods that are there, so that a decision is not taken twice
+// It counts the sizes that the sets want, not with the pods that are there, so that a decision is not taken twice
 // when the sets' own controller has not followed yet; only what is available is taken from the sets' status.
-func (r *rollout) roll() []action {
-	var actions []action
+func (r *rollout) roll() []change {
+	var changes []change
 	current, next := size(r.newest), r.newSize(size(r.newest))
 	if next != current {
-		actions = append(actions, r.sized(r.newest, next))
+		changes = append(changes, r.sized(r.newest, next))
 	}
-	for _, update := range r.shrink(next) {
-		actions = append(actions, update)
-	}
-	return actions
+	return append(changes, r.shrink(next)...)
 }
 
 // shrink takes replicas from old sets when the newest has newSize: first those that are not available anyhow, then as
 // many of the others as may be missing.
-func (r *rollout) shrink(newSize int32) []updateSet {
+func (r *rollout) shrink(newSize int32) []change {
 	old := active(r.old)
 	if len(old) == 0 {
 		return nil
@@ -50,23 +47,23 @@ func (r *rollout) shrink(newSize int32) []updateSet {
 		to[i] -= healthy
 		spare -= healthy
 	}
-	var updates []updateSet
+	var changes []change
 	for i, set := range old {
 		if to[i] != size(set) {
-			updates = append(updates, r.sized(set, to[i]))
+			changes = append(changes, r.sized(set, to[i]))
 		}
 	}
-	return updates
+	return changes
 }
 
 // recreate ends all old pods before the first new one.
-func (r *rollout) recreate() []action {
-	var actions []action
+func (r *rollout) recreate() []change {
+	var changes []change
 	for _, set := range active(r.old) {
-		actions = append(actions, r.sized(set, 0))
+		changes = append(changes, r.sized(set, 0))
 	}
 	if next := r.newSize(size(r.newest)); next != size(r.newest) {
-		actions = append(actions, r.sized(r.newest, next))
+		changes = append(changes, r.sized(r.newest, next))
 	}
-	return actions
+	return changes
 }

@@ -143,7 +143,7 @@ func limits(d *apps.Deployment) (surge, missing int32) {
 	if surge == 0 && missing == 0 {
 		missing = 1
 	}
-	return surge, min(missing, wanted(d))
+	return min(surge, math.MaxInt32-wanted(d)), min(missing, wanted(d))
 }
 
 // scaled resolves a number or percentage; 25 % is the API's default for both limits. Malformed values count as 0.

@@ -76,15 +76,15 @@ func TestConditions(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, status, after, err := plan(observed{deployment: test.d, sets: test.sets, now: start})
+			out, err := plan(observed{deployment: test.d, sets: test.sets, now: start})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, reasons(status)); diff != "" {
+			if diff := cmp.Diff(test.want, reasons(out.status)); diff != "" {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
-			if after != test.after {
-				t.Errorf("next look after %v, want %v", after, test.after)
+			if out.after != test.after {
+				t.Errorf("next look after %v, want %v", out.after, test.after)
 			}
 		})
 	}
@@ -92,10 +92,11 @@ func TestConditions(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	d := newDeployment(3, func(d *apps.Deployment) { d.Spec.Template = template("v2"); d.Generation = 7 })
-	_, status, _, err := plan(observed{deployment: d, now: start, sets: []*apps.ReplicaSet{newSet("v1", 2, 2, sizedFor(3, 4)), newSet("v2", 2, 1, sizedFor(3, 4))}})
+	out, err := plan(observed{deployment: d, now: start, sets: []*apps.ReplicaSet{newSet("v1", 2, 2, sizedFor(3, 4)), newSet("v2", 2, 1, sizedFor(3, 4))}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	status := out.status
 	status.Conditions = nil
 	want := apps.DeploymentStatus{ObservedGeneration: 7, Replicas: 4, UpdatedReplicas: 2, ReadyReplicas: 3, AvailableReplicas: 3, UnavailableReplicas: 1}
 	if diff := cmp.Diff(want, status); diff != "" {

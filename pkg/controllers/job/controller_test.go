@@ -68,7 +68,7 @@ func TestFailedJob(t *testing.T) {
 // Pods of a Job that has gone lose their finalizer.
 func TestStrays(t *testing.T) {
 	stray := parsePod("stray")
-	stray.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(&metav1.ObjectMeta{Name: "gone", UID: "x"}, kind())}
+	stray.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(&metav1.ObjectMeta{Name: "gone", UID: "x"}, batch.SchemeGroupVersion.WithKind("Job"))}
 	s := controltest.NewServer(t, stray, parsePod("loose"))
 	controltest.Run(t, s, New)
 	s.Wait(t, "both pods are free", func() bool { return !tracked(podsOf(t, s)[0]) && !tracked(podsOf(t, s)[1]) })

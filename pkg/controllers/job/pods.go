@@ -3,7 +3,6 @@ package job
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,8 +21,8 @@ import (
 const indexVariable = "JOB_COMPLETION_INDEX"
 
 // podFor makes a pod of a Job.
-func podFor(job *batch.Job, wanted newPod) *v1.Pod {
-	pod := control.PodFromTemplate(&job.Spec.Template, job, kind())
+func (r *reconciler) podFor(job *batch.Job, wanted newPod) *v1.Pod {
+	pod := control.PodFromTemplate(&job.Spec.Template, job, r.Kind)
 	pod.Finalizers = append(slices.DeleteFunc(pod.Finalizers, func(f string) bool { return f == batch.JobTrackingFinalizer }), batch.JobTrackingFinalizer)
 	if wanted.index == noIndex {
 		return pod
@@ -66,18 +65,6 @@ func addIndexVariable(containers []v1.Container) {
 	}
 }
 
-func (r *reconciler) createPod(ctx context.Context, job *batch.Job, wanted newPod) error {
-	pod, err := control.Create(ctx, r.Client.CoreV1().Pods(job.Namespace), podFor(job, wanted))
-	if err != nil {
-		if !control.IsNamespaceEnding(err) {
-			r.Recorder.Eventf(job, v1.EventTypeWarning, "FailedCreate", "Error creating: %v", errors.Unwrap(err))
-		}
-		return err
-	}
-	r.Recorder.Eventf(job, v1.EventTypeNormal, "SuccessfulCreate", "Created pod: %v", pod.Name)
-	return nil
-}
-
 // deletePods deletes pods and returns how many it has. Unless they are to stay tracked, they lose their finalizer first:
 // pods that the Job deletes because it has no use for them are not failures. If it is stopped in between, the next
 // reconciliation finds a living pod that is not tracked, and goes on.
@@ -89,13 +76,11 @@ func (r *reconciler) deletePods(ctx context.Context, job *batch.Job, all []*v1.P
 				return err
 			}
 		}
-		if err := control.Delete(ctx, r.Client.CoreV1().Pods(all[i].Namespace), all[i], metav1.DeleteOptions{}); err != nil {
-			r.Recorder.Eventf(job, v1.EventTypeWarning, "FailedDelete", "Error deleting: %v", errors.Unwrap(err))
-			return err
+		err := r.DeletePod(ctx, job, all[i])
+		if err == nil {
+			deleted.Add(1)
 		}
-		deleted.Add(1)
-		r.Recorder.Eventf(job, v1.EventTypeNormal, "SuccessfulDelete", "Deleted pod: %v", all[i].Name)
-		return nil
+		return err
 	})
 	return int(deleted.Load()), err
 }
@@ -120,18 +105,4 @@ func (r *reconciler) untrackPod(ctx context.Context, pod *v1.Pod) error {
 		return nil
 	}
 	return err
-}
-
-// withFinalizer adds the tracking finalizer to a patch of metadata.
-func withFinalizer(patch []byte) []byte {
-	var fields map[string]map[string]any
-	if json.Unmarshal(patch, &fields) != nil || fields["metadata"] == nil {
-		return patch
-	}
-	fields["metadata"]["finalizers"] = []string{batch.JobTrackingFinalizer}
-	more, err := json.Marshal(fields)
-	if err != nil {
-		return patch
-	}
-	return more
 }

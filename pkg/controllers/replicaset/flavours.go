@@ -7,72 +7,52 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
 )
 
-func labelsOf(pod *v1.Pod) labels.Set { return labels.Set(pod.Labels) }
-
-func replicaSets(d control.Dependencies) flavour {
-	informer := d.Informers.Apps().V1().ReplicaSets()
-	return flavour{
-		kind:        apps.SchemeGroupVersion.WithKind("ReplicaSet"),
-		sets:        informer.Informer(),
-		countEnding: true,
-		writes:      control.Shows[apps.ReplicaSet](informer.Informer()),
-		watch: control.Watch(informer.Informer(), func(old, now *apps.ReplicaSet) []control.Key {
-			set := control.Latest(old, now)
-			return []control.Key{control.KeyOf(set.Namespace, set.Name)}
-		}),
-		cached: func(key control.Key) (*apps.ReplicaSet, runtime.Object, error) {
-			set, err := informer.Lister().ReplicaSets(key.Namespace).Get(key.Name)
-			return set, set, err
+// New makes the controller of ReplicaSets.
+func New(d control.Dependencies) (control.Controller, error) {
+	return (&reconciler[apps.ReplicaSet, *apps.ReplicaSet]{
+		Workload: control.Workload[apps.ReplicaSet, *apps.ReplicaSet]{
+			Dependencies: d, Kind: apps.SchemeGroupVersion.WithKind("ReplicaSet"), Owners: d.Informers.Apps().V1().ReplicaSets().Informer(),
+			Selector: func(set *apps.ReplicaSet) (labels.Selector, error) {
+				return metav1.LabelSelectorAsSelector(set.Spec.Selector)
+			},
+			Live: func(ctx context.Context, namespace, name string) (*apps.ReplicaSet, error) {
+				return d.Client.AppsV1().ReplicaSets(namespace).Get(ctx, name, metav1.GetOptions{})
+			},
 		},
-		live: func(ctx context.Context, namespace, name string) (metav1.Object, error) {
-			return d.Client.AppsV1().ReplicaSets(namespace).Get(ctx, name, metav1.GetOptions{})
+		pods: d.Informers.Core().V1().Pods().Informer(),
+		form: func(set *apps.ReplicaSet) *apps.ReplicaSet { return set }, countEnding: true,
+		writeStatus: func(ctx context.Context, set *apps.ReplicaSet, status apps.ReplicaSetStatus) error {
+			changed := set.DeepCopy()
+			changed.Status = status
+			return control.WriteStatus(ctx, d.Client.AppsV1().ReplicaSets(set.Namespace), changed, set.Status, status)
 		},
-		updateStatus: func(ctx context.Context, set *apps.ReplicaSet, status apps.ReplicaSetStatus) error {
-			set = set.DeepCopy()
-			set.Status = status
-			_, err := control.UpdateStatus(ctx, d.Client.AppsV1().ReplicaSets(set.Namespace), set)
-			return err
-		},
-	}
+	}).loop()
 }
 
-func replicationControllers(d control.Dependencies) flavour {
-	informer := d.Informers.Core().V1().ReplicationControllers()
-	return flavour{
-		kind:   v1.SchemeGroupVersion.WithKind("ReplicationController"),
-		sets:   informer.Informer(),
-		writes: control.Shows[v1.ReplicationController](informer.Informer()),
-		watch: control.Watch(informer.Informer(), func(old, now *v1.ReplicationController) []control.Key {
-			rc := control.Latest(old, now)
-			return []control.Key{control.KeyOf(rc.Namespace, rc.Name)}
-		}),
-		cached: func(key control.Key) (*apps.ReplicaSet, runtime.Object, error) {
-			rc, err := informer.Lister().ReplicationControllers(key.Namespace).Get(key.Name)
-			if err != nil {
-				return nil, nil, err
-			}
-			return asReplicaSet(rc), rc, nil
+// NewForReplicationControllers makes the controller of ReplicationControllers.
+func NewForReplicationControllers(d control.Dependencies) (control.Controller, error) {
+	return (&reconciler[v1.ReplicationController, *v1.ReplicationController]{
+		Workload: control.Workload[v1.ReplicationController, *v1.ReplicationController]{
+			Dependencies: d, Kind: v1.SchemeGroupVersion.WithKind("ReplicationController"),
+			Owners: d.Informers.Core().V1().ReplicationControllers().Informer(),
+			Selector: func(rc *v1.ReplicationController) (labels.Selector, error) {
+				return labels.SelectorFromSet(rc.Spec.Selector), nil
+			},
+			Live: func(ctx context.Context, namespace, name string) (*v1.ReplicationController, error) {
+				return d.Client.CoreV1().ReplicationControllers(namespace).Get(ctx, name, metav1.GetOptions{})
+			},
 		},
-		live: func(ctx context.Context, namespace, name string) (metav1.Object, error) {
-			return d.Client.CoreV1().ReplicationControllers(namespace).Get(ctx, name, metav1.GetOptions{})
+		pods: d.Informers.Core().V1().Pods().Informer(), form: asReplicaSet,
+		writeStatus: func(ctx context.Context, rc *v1.ReplicationController, status apps.ReplicaSetStatus) error {
+			changed := rc.DeepCopy()
+			changed.Status = asRCStatus(status)
+			return control.WriteStatus(ctx, d.Client.CoreV1().ReplicationControllers(rc.Namespace), changed, rc.Status, changed.Status)
 		},
-		updateStatus: func(ctx context.Context, set *apps.ReplicaSet, status apps.ReplicaSetStatus) error {
-			rc, err := informer.Lister().ReplicationControllers(set.Namespace).Get(set.Name)
-			if err != nil {
-				return err
-			}
-			rc = rc.DeepCopy()
-			rc.ResourceVersion = set.ResourceVersion
-			rc.Status = asRCStatus(status)
-			_, err = control.UpdateStatus(ctx, d.Client.CoreV1().ReplicationControllers(rc.Namespace), rc)
-			return err
-		},
-	}
+	}).loop()
 }
 
 // asReplicaSet is rc in the form of a ReplicaSet. It shares memory with rc.

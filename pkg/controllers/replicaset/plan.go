@@ -27,22 +27,16 @@ type observed struct {
 	now         time.Time
 }
 
-// action is one thing to do: createPods or deletePods.
-type action interface{ isAction() }
-
-// createPods creates count pods from the set's template.
-type createPods struct{ count int }
-
-// deletePods deletes these pods.
-type deletePods struct{ pods []*v1.Pod }
-
-func (createPods) isAction() {}
-func (deletePods) isAction() {}
+// outcome is what a plan asks for: a number of pods to create from the set's template, or pods to delete.
+type outcome struct {
+	create int
+	remove []*v1.Pod
+}
 
 // plan decides how to come nearer to the wanted number of pods.
-func plan(o observed) []action {
+func plan(o observed) outcome {
 	if o.set.DeletionTimestamp != nil {
-		return nil
+		return outcome{}
 	}
 	var active []control.PodCost
 	for _, pod := range o.pods {
@@ -51,19 +45,15 @@ func plan(o observed) []action {
 		}
 	}
 	surplus := len(active) - int(replicas(o.set))
-	switch {
-	case surplus < 0:
-		return []action{createPods{min(-surplus, burst)}}
-	case surplus > 0:
-		control.SortForDeletion(active, o.now)
-		var chosen []*v1.Pod
-		for _, one := range active[:min(surplus, burst)] {
-			chosen = append(chosen, one.Pod)
-		}
-		return []action{deletePods{chosen}}
-	default:
-		return nil
+	if surplus <= 0 {
+		return outcome{create: min(-surplus, burst)}
 	}
+	control.SortForDeletion(active, o.now)
+	var out outcome
+	for _, one := range active[:min(surplus, burst)] {
+		out.remove = append(out.remove, one.Pod)
+	}
+	return out
 }
 
 // replicas is the wanted number; a set that was stored without it wants one.
@@ -74,9 +64,9 @@ func replicas(set *apps.ReplicaSet) int32 {
 	return *set.Spec.Replicas
 }
 
-// status is what the set's status should be, given what doing the actions ended with. after is when it changes by the
+// status is what the set's status should be, given what doing the outcome ended with. after is when it changes by the
 // passing of time alone (a pod becomes available); 0 means never.
-func status(o observed, actions []action, failure error) (now apps.ReplicaSetStatus, after time.Duration) {
+func status(o observed, out outcome, failure error) (now apps.ReplicaSetStatus, after time.Duration) {
 	now = *o.set.Status.DeepCopy()
 	now.ObservedGeneration = o.set.Generation
 	now.Replicas, now.FullyLabeledReplicas, now.ReadyReplicas, now.AvailableReplicas = 0, 0, 0, 0
@@ -108,12 +98,12 @@ func status(o observed, actions []action, failure error) (now apps.ReplicaSetSta
 	if o.countEnding {
 		now.TerminatingReplicas = &terminating
 	}
-	now.Conditions = conditions(o, actions, failure)
+	now.Conditions = conditions(o, out, failure)
 	return now, after
 }
 
 // conditions keeps ReplicaFailure true as long as creating or deleting fails.
-func conditions(o observed, actions []action, failure error) []apps.ReplicaSetCondition {
+func conditions(o observed, out outcome, failure error) []apps.ReplicaSetCondition {
 	var all []apps.ReplicaSetCondition
 	failed := apps.ReplicaSetCondition{
 		Type: apps.ReplicaSetReplicaFailure, Status: v1.ConditionTrue, LastTransitionTime: metav1.NewTime(o.now),
@@ -129,10 +119,8 @@ func conditions(o observed, actions []action, failure error) []apps.ReplicaSetCo
 		return all
 	}
 	failed.Reason, failed.Message = "FailedCreate", failure.Error()
-	for _, a := range actions {
-		if _, deleting := a.(deletePods); deleting {
-			failed.Reason = "FailedDelete"
-		}
+	if len(out.remove) > 0 {
+		failed.Reason = "FailedDelete"
 	}
 	return append(all, failed)
 }

@@ -84,19 +84,13 @@ func TestPlan(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			created, removed := 0, []string(nil)
-			for _, a := range plan(observed{set: test.set, pods: test.pods, neighbours: test.neighbours, now: hour}) {
-				switch a := a.(type) {
-				case createPods:
-					created += a.count
-				case deletePods:
-					for _, pod := range a.pods {
-						removed = append(removed, pod.Name)
-					}
-				}
+			out := plan(observed{set: test.set, pods: test.pods, neighbours: test.neighbours, now: hour})
+			var removed []string
+			for _, pod := range out.remove {
+				removed = append(removed, pod.Name)
 			}
-			if created != test.create {
-				t.Errorf("creates %d pods, want %d", created, test.create)
+			if out.create != test.create {
+				t.Errorf("creates %d pods, want %d", out.create, test.create)
 			}
 			if diff := cmp.Diff(test.remove, removed); diff != "" {
 				t.Errorf("deleted pods (-want +got):\n%s", diff)
@@ -115,7 +109,7 @@ func TestStatus(t *testing.T) {
 		newPod("long", ready(start)), newPod("short", ready(start.Add(30*time.Second))), other,
 		newPod("unready"), newPod("ending", ending), newPod("failed", phase(v1.PodFailed)),
 	}}
-	got, after := status(o, []action{createPods{1}}, errors.New("quota"))
+	got, after := status(o, outcome{create: 1}, errors.New("quota"))
 	one := int32(1)
 	want := apps.ReplicaSetStatus{
 		Replicas: 4, FullyLabeledReplicas: 1, ReadyReplicas: 3, AvailableReplicas: 2, TerminatingReplicas: &one, ObservedGeneration: 2,
@@ -131,7 +125,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("status changes after %v, want 20s", after)
 	}
 	set.Status = got
-	if got, _ := status(o, nil, nil); len(got.Conditions) != 0 {
+	if got, _ := status(o, outcome{}, nil); len(got.Conditions) != 0 {
 		t.Errorf("conditions after success: %v", got.Conditions)
 	}
 }

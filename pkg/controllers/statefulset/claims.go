@@ -27,8 +27,8 @@ func claimOwners(set *apps.StatefulSet, claim *v1.PersistentVolumeClaim, pod *v1
 			owners = append(owners, ref)
 		}
 	}
-	own := func(object metav1.Object, kind schema.GroupVersionKind) {
-		owners = append(owners, metav1.OwnerReference{APIVersion: kind.GroupVersion().String(), Kind: kind.Kind, Name: object.GetName(), UID: object.GetUID()})
+	own := func(object metav1.Object, of schema.GroupVersionKind) {
+		owners = append(owners, metav1.OwnerReference{APIVersion: of.GroupVersion().String(), Kind: of.Kind, Name: object.GetName(), UID: object.GetUID()})
 	}
 	switch {
 	case byPod:

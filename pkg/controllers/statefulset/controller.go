@@ -9,16 +9,12 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	appslisters "k8s.io/client-go/listers/apps/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
@@ -35,8 +31,7 @@ const (
 )
 
 type reconciler struct {
-	control.Dependencies
-	sets      appslisters.StatefulSetLister
+	control.Workload[apps.StatefulSet, *apps.StatefulSet]
 	pods      cache.SharedIndexInformer
 	revisions cache.SharedIndexInformer
 	claims    corelisters.PersistentVolumeClaimLister
@@ -46,7 +41,16 @@ type reconciler struct {
 func New(d control.Dependencies) (control.Controller, error) {
 	group, core := d.Informers.Apps().V1(), d.Informers.Core().V1()
 	r := &reconciler{
-		Dependencies: d, sets: group.StatefulSets().Lister(), pods: core.Pods().Informer(),
+		Workload: control.Workload[apps.StatefulSet, *apps.StatefulSet]{
+			Dependencies: d, Kind: kind(), Owners: group.StatefulSets().Informer(),
+			Selector: func(set *apps.StatefulSet) (labels.Selector, error) {
+				return metav1.LabelSelectorAsSelector(set.Spec.Selector)
+			},
+			Live: func(ctx context.Context, namespace, name string) (*apps.StatefulSet, error) {
+				return d.Client.AppsV1().StatefulSets(namespace).Get(ctx, name, metav1.GetOptions{})
+			},
+		},
+		pods:      core.Pods().Informer(),
 		revisions: group.ControllerRevisions().Informer(), claims: core.PersistentVolumeClaims().Lister(),
 	}
 	for _, informer := range []cache.SharedIndexInformer{r.pods, r.revisions} {
@@ -57,36 +61,14 @@ func New(d control.Dependencies) (control.Controller, error) {
 	return control.NewLoop(control.Spec{
 		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
 		Watches: []source.Source{
-			control.Watch(group.StatefulSets().Informer(), func(old, now *apps.StatefulSet) []control.Key {
-				set := control.Latest(old, now)
-				return []control.Key{control.KeyOf(set.Namespace, set.Name)}
-			}),
-			control.Watch(r.pods, func(old, now *v1.Pod) []control.Key { return control.OwnersOf(kind().Kind, old, now, r.adopters) }),
-			control.Watch(r.revisions, func(old, now *apps.ControllerRevision) []control.Key {
-				return control.OwnersOf(kind().Kind, old, now, r.adopters)
-			}),
+			r.WatchOwners(), control.WatchChildren[v1.Pod](&r.Workload, r.pods), control.WatchChildren[apps.ControllerRevision](&r.Workload, r.revisions),
 			control.Watch(core.PersistentVolumeClaims().Informer(), r.claimChanged),
 		},
 		Writes: []control.Written{
 			control.Shows[v1.Pod](r.pods), control.Shows[apps.ControllerRevision](r.revisions),
-			control.Shows[apps.StatefulSet](group.StatefulSets().Informer()), control.Shows[v1.PersistentVolumeClaim](core.PersistentVolumeClaims().Informer()),
+			control.Shows[apps.StatefulSet](r.Owners), control.Shows[v1.PersistentVolumeClaim](core.PersistentVolumeClaims().Informer()),
 		},
 	}), nil
-}
-
-// adopters are the sets that could adopt an object.
-func (r *reconciler) adopters(obj metav1.Object) []control.Key {
-	all, err := r.sets.StatefulSets(obj.GetNamespace()).List(labels.Everything())
-	if err != nil {
-		return nil // a lister over a cache does not fail
-	}
-	var keys []control.Key
-	for _, set := range all {
-		if selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector); err == nil && !selector.Empty() && selector.Matches(labels.Set(obj.GetLabels())) {
-			keys = append(keys, control.KeyOf(set.Namespace, set.Name))
-		}
-	}
-	return keys
 }
 
 // claimChanged wakes the sets whose pods a claim that has gone was for: it may have to be made again.
@@ -94,12 +76,8 @@ func (r *reconciler) claimChanged(old, now *v1.PersistentVolumeClaim) []control.
 	if now != nil {
 		return nil
 	}
-	all, err := r.sets.StatefulSets(old.Namespace).List(labels.Everything())
-	if err != nil {
-		return nil // a lister over a cache does not fail
-	}
 	var keys []control.Key
-	for _, set := range all {
+	for _, set := range r.In(old.Namespace) {
 		if hasClaim(set, old.Name) {
 			keys = append(keys, control.KeyOf(set.Namespace, set.Name))
 		}
@@ -109,12 +87,9 @@ func (r *reconciler) claimChanged(old, now *v1.PersistentVolumeClaim) []control.
 
 // Reconcile implements reconcile.Reconciler.
 func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
-	set, err := r.sets.StatefulSets(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) || (err == nil && set.DeletionTimestamp != nil) {
+	set := r.Get(key)
+	if set == nil || set.DeletionTimestamp != nil {
 		return control.Result{}, nil
-	}
-	if err != nil {
-		return control.Result{}, fmt.Errorf("read stateful set: %w", err)
 	}
 	o, existing, err := r.observe(ctx, set)
 	if err != nil {
@@ -140,72 +115,51 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 		current = existing[i]
 	}
 	o.current, o.update = current.Name, newest.Name
-	actions, after := plan(o)
+	out := plan(o)
 	// A claim has its owners before its pod is deleted: afterwards nobody would know that it has to go with it.
 	unkept := r.keepClaims(ctx, o)
 	if unkept != nil {
-		actions = slices.DeleteFunc(actions, func(a action) bool { d, ok := a.(deletePod); return ok && d.condemned })
+		out.condemned = nil
 	}
-	failure := errors.Join(unkept, r.act(ctx, o, current, newest, actions))
+	failure := errors.Join(unkept, r.act(ctx, o, current, newest, out))
 	status, later := o.status(set.Status.CollisionCount)
-	if later > 0 && (after == 0 || later < after) {
-		after = later
-	}
-	return control.Result{RequeueAfter: after}, errors.Join(failure, r.writeStatus(ctx, set, status), r.forget(ctx, o, existing))
+	return control.Result{RequeueAfter: control.Sooner(out.after, later)}, errors.Join(failure, r.writeStatus(ctx, set, status), r.forget(ctx, o, existing))
 }
 
 // observe gathers the set's pods and revisions, after adopting and releasing.
 func (r *reconciler) observe(ctx context.Context, set *apps.StatefulSet) (observed, []*apps.ControllerRevision, error) {
-	selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector)
-	if err != nil {
-		return observed{}, nil, reconcile.TerminalError(fmt.Errorf("read selector of stateful set: %w", err))
-	}
-	live := func(ctx context.Context) (metav1.Object, error) {
-		return r.Client.AppsV1().StatefulSets(set.Namespace).Get(ctx, set.Name, metav1.GetOptions{})
-	}
-	children, err := control.Claim[v1.Pod]{
-		Owner: set, Kind: kind(), Selector: selector, Informer: r.pods, Live: live,
+	children, err := control.Children(ctx, &r.Workload, set, control.Claim[v1.Pod]{
+		Informer: r.pods, Client: r.Client.CoreV1().Pods(set.Namespace),
 		May: func(pod *v1.Pod) bool { _, ok := ordinalOf(set, pod); return ok },
-		Patch: func(ctx context.Context, pod *v1.Pod, kind types.PatchType, patch []byte) (*v1.Pod, error) {
-			return control.Patch(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod, kind, patch)
-		},
-	}.Children(ctx)
+	})
 	if err != nil {
 		return observed{}, nil, err
 	}
-	existing, err := control.Claim[apps.ControllerRevision]{
-		Owner: set, Kind: kind(), Selector: selector, Informer: r.revisions, Live: live,
-		Patch: func(ctx context.Context, one *apps.ControllerRevision, kind types.PatchType, patch []byte) (*apps.ControllerRevision, error) {
-			return control.Patch(ctx, r.Client.AppsV1().ControllerRevisions(one.Namespace), one, kind, patch)
-		},
-	}.Children(ctx)
+	existing, err := control.Children(ctx, &r.Workload, set, control.Claim[apps.ControllerRevision]{
+		Informer: r.revisions, Client: r.Client.AppsV1().ControllerRevisions(set.Namespace),
+	})
 	return observed{set: set, pods: children, now: time.Now()}, existing, err
 }
 
-// act does the actions: with order there is one at a time, else creations start with a few.
-func (r *reconciler) act(ctx context.Context, o observed, current, newest *apps.ControllerRevision, actions []action) error {
-	var creations []createPod
+// act does what the plan asks for: with order there is one thing at a time, else creations start with a few.
+func (r *reconciler) act(ctx context.Context, o observed, current, newest *apps.ControllerRevision, out outcome) error {
 	var failed []error
-	for _, a := range actions {
-		switch a := a.(type) {
-		case createPod:
-			creations = append(creations, a)
-		case mendPod:
-			pod := a.pod.DeepCopy()
-			identify(o.set, pod, a.ordinal)
-			pod.Spec = a.pod.Spec // volumes cannot change
-			_, err := control.Update(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod)
-			failed = append(failed, err)
-		case deletePod:
-			failed = append(failed, r.deletePod(ctx, o.set, a))
-		}
+	for _, one := range out.mend {
+		pod := one.pod.DeepCopy()
+		identify(o.set, pod, one.ordinal)
+		pod.Spec = one.pod.Spec // volumes cannot change
+		_, err := control.Update(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod)
+		failed = append(failed, err)
 	}
-	_, err := control.SlowStart(ctx, len(creations), func(ctx context.Context, i int) error {
+	for _, pod := range slices.Concat(out.remove, out.condemned) {
+		failed = append(failed, r.deletePod(ctx, o.set, pod))
+	}
+	_, err := control.SlowStart(ctx, len(out.create), func(ctx context.Context, i int) error {
 		revision := newest
-		if creations[i].revision == current.Name {
+		if out.create[i].revision == current.Name {
 			revision = current
 		}
-		return r.createPod(ctx, o.set, revision, creations[i].ordinal)
+		return r.createPod(ctx, o.set, revision, out.create[i].ordinal)
 	})
 	if !control.IsNamespaceEnding(err) {
 		failed = append(failed, err)
@@ -219,7 +173,7 @@ func (r *reconciler) createPod(ctx context.Context, set *apps.StatefulSet, revis
 	if err != nil {
 		return err
 	}
-	pod := newPod(restored, revision.Name, ordinal)
+	pod := podFor(restored, revision.Name, ordinal)
 	if err := r.createClaims(ctx, restored, pod, ordinal); err != nil {
 		return err
 	}
@@ -264,19 +218,15 @@ func (r *reconciler) createClaims(ctx context.Context, set *apps.StatefulSet, po
 }
 
 // deletePod deletes a pod, with an event that says why when it had ended.
-func (r *reconciler) deletePod(ctx context.Context, set *apps.StatefulSet, a deletePod) error {
-	if a.ended {
-		reason := "RecreatingFailedPod"
-		if a.pod.Status.Phase == v1.PodSucceeded {
-			reason = "RecreatingTerminatedPod"
-		}
-		r.Recorder.Eventf(set, v1.EventTypeWarning, reason, "StatefulSet %s/%s is recreating %s Pod %s", set.Namespace, set.Name, a.pod.Status.Phase, a.pod.Name)
+func (r *reconciler) deletePod(ctx context.Context, set *apps.StatefulSet, pod *v1.Pod) error {
+	if reason, ended := map[v1.PodPhase]string{v1.PodFailed: "RecreatingFailedPod", v1.PodSucceeded: "RecreatingTerminatedPod"}[pod.Status.Phase]; ended {
+		r.Recorder.Eventf(set, v1.EventTypeWarning, reason, "StatefulSet %s/%s is recreating %s Pod %s", set.Namespace, set.Name, pod.Status.Phase, pod.Name)
 	}
-	if err := control.Delete(ctx, r.Client.CoreV1().Pods(a.pod.Namespace), a.pod, metav1.DeleteOptions{}); err != nil {
-		r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedDelete", "delete Pod %s in StatefulSet %s failed error: %v", a.pod.Name, set.Name, errors.Unwrap(err))
+	if err := control.Delete(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod, metav1.DeleteOptions{}); err != nil {
+		r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedDelete", "delete Pod %s in StatefulSet %s failed error: %v", pod.Name, set.Name, errors.Unwrap(err))
 		return err
 	}
-	r.Recorder.Eventf(set, v1.EventTypeNormal, "SuccessfulDelete", "delete Pod %s in StatefulSet %s successful", a.pod.Name, set.Name)
+	r.Recorder.Eventf(set, v1.EventTypeNormal, "SuccessfulDelete", "delete Pod %s in StatefulSet %s successful", pod.Name, set.Name)
 	return nil
 }
 
@@ -328,14 +278,7 @@ func (r *reconciler) forget(ctx context.Context, o observed, existing []*apps.Co
 }
 
 func (r *reconciler) writeStatus(ctx context.Context, set *apps.StatefulSet, status apps.StatefulSetStatus) error {
-	if equality.Semantic.DeepEqual(status, set.Status) {
-		return nil
-	}
-	set = set.DeepCopy()
-	set.Status = status
-	_, err := control.UpdateStatus(ctx, r.Client.AppsV1().StatefulSets(set.Namespace), set)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	changed := set.DeepCopy()
+	changed.Status = status
+	return control.WriteStatus(ctx, r.Client.AppsV1().StatefulSets(set.Namespace), changed, set.Status, status)
 }

@@ -56,8 +56,8 @@ func claimName(set *apps.StatefulSet, template *v1.PersistentVolumeClaim, ordina
 	return fmt.Sprintf("%s-%s-%d", template.Name, set.Name, ordinal)
 }
 
-// newPod makes the pod with a number from a set, whose template is that of the revision with this name.
-func newPod(set *apps.StatefulSet, revision string, ordinal int) *v1.Pod {
+// podFor makes the pod with a number from a set, whose template is that of the revision with this name.
+func podFor(set *apps.StatefulSet, revision string, ordinal int) *v1.Pod {
 	pod := control.PodFromTemplate(&set.Spec.Template, set, kind())
 	pod.GenerateName = set.Name + "-"
 	pod.Name = podName(set, ordinal)

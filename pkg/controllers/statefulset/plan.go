@@ -8,6 +8,7 @@ import (
 	apps "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
 
+	"github.com/proa-sh/proa/pkg/controllers/control"
 	"github.com/proa-sh/proa/pkg/controllers/control/revisions"
 	"github.com/proa-sh/proa/pkg/pods"
 )
@@ -25,48 +26,41 @@ type observed struct {
 	now             time.Time
 }
 
-// action is one thing to do: createPod, mendPod or deletePod.
-type action interface{ isAction() }
+// outcome is what a plan asks for.
+type outcome struct {
+	create []newPod
+	mend   []misnamed
+	// remove are pods that have ended or are of another revision, condemned those that are not wanted any more.
+	remove, condemned []*v1.Pod
+	after             time.Duration // when time alone asks for the next look; 0 means never
+}
 
-// createPod creates the pod with a number from a revision.
-type createPod struct {
+// newPod is a pod to create: its number, and the revision that it is made from.
+type newPod struct {
 	ordinal  int
 	revision string
 }
 
-// mendPod gives a pod back the labels of its number.
-type mendPod struct {
+// misnamed is a pod that gets back the labels of its number.
+type misnamed struct {
 	pod     *v1.Pod
 	ordinal int
 }
 
-// deletePod deletes a pod: because it has ended, is not wanted any more (condemned), or is of another revision.
-type deletePod struct {
-	pod       *v1.Pod
-	ended     bool
-	condemned bool
-}
-
-func (createPod) isAction() {}
-func (mendPod) isAction()   {}
-func (deletePod) isAction() {}
-
-// plan decides the next steps. after is when time alone asks for the next look; 0 means never.
-func plan(o observed) (actions []action, after time.Duration) {
+// plan decides the next steps.
+func plan(o observed) outcome {
 	if o.set.DeletionTimestamp != nil {
-		return nil, 0
+		return outcome{}
 	}
 	kept, condemned := o.sort()
-	actions, done, after := o.fill(kept)
+	out, done := o.fill(kept)
 	if !done {
-		return actions, after
+		return out
 	}
-	removals, done := o.shrink(kept, condemned)
-	actions = append(actions, removals...)
-	if !done || o.set.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType {
-		return actions, after
+	if out.condemned, done = o.shrink(kept, condemned); done && o.set.Spec.UpdateStrategy.Type != apps.OnDeleteStatefulSetStrategyType {
+		out.remove = append(out.remove, o.replace(kept)...)
 	}
-	return append(actions, o.replace(kept)...), after
+	return out
 }
 
 // sort puts the pods with numbers that the set has into their places (nil where there is none), and those beyond into
@@ -103,35 +97,33 @@ func (o observed) ordered() bool {
 }
 
 // fill sees to it that each number has a pod. done is false when a pod must be waited for before anything else.
-func (o observed) fill(kept []*v1.Pod) (actions []action, done bool, after time.Duration) {
+func (o observed) fill(kept []*v1.Pod) (out outcome, done bool) {
 	for i, pod := range kept {
 		ordinal := first(o.set) + i
 		switch {
-		case pod == nil && len(actions) >= burst:
-			return actions, false, after
+		case pod == nil && len(out.create) >= burst:
+			return out, false
 		case pod == nil:
-			actions = append(actions, createPod{ordinal, o.revisionFor(ordinal)})
+			out.create = append(out.create, newPod{ordinal, o.revisionFor(ordinal)})
 		case pod.DeletionTimestamp != nil:
 		case pods.IsTerminal(pod):
-			actions = append(actions, deletePod{pod: pod, ended: true})
+			out.remove = append(out.remove, pod)
 		case !identified(pod, ordinal):
-			actions = append(actions, mendPod{pod, ordinal})
+			out.mend = append(out.mend, misnamed{pod, ordinal})
 			continue
 		default:
 			left, ok := o.healthyIn(pod)
-			if left > 0 && (after == 0 || left < after) {
-				after = left
-			}
+			out.after = control.Sooner(out.after, left)
 			if ok && left == 0 {
 				continue
 			}
 		}
 		// The pod is not as it should be: with order, nothing happens to others before it is.
 		if o.ordered() {
-			return actions, false, after
+			return out, false
 		}
 	}
-	return actions, true, after
+	return out, true
 }
 
 // revisionFor is the revision that a new pod is made from: numbers below the partition stay at the current one.
@@ -168,14 +160,9 @@ func (o observed) healthy(pod *v1.Pod) bool {
 
 // shrink deletes pods beyond the wanted number: with order the last one, when all others are well or it is itself the
 // one that is not. done is false when one must be waited for.
-func (o observed) shrink(kept, condemned []*v1.Pod) (actions []action, done bool) {
+func (o observed) shrink(kept, condemned []*v1.Pod) (removed []*v1.Pod, done bool) {
 	if !o.ordered() {
-		for _, pod := range condemned {
-			if pod.DeletionTimestamp == nil {
-				actions = append(actions, deletePod{pod: pod, condemned: true})
-			}
-		}
-		return actions, true
+		return slices.DeleteFunc(slices.Clone(condemned), func(pod *v1.Pod) bool { return pod.DeletionTimestamp != nil }), true
 	}
 	if len(condemned) == 0 {
 		return nil, true
@@ -195,11 +182,11 @@ func (o observed) shrink(kept, condemned []*v1.Pod) (actions []action, done bool
 			}
 		}
 	}
-	return []action{deletePod{pod: last, condemned: true}}, false
+	return []*v1.Pod{last}, false
 }
 
-// replace deletes the last pod that is not of the newest revision, when those after it are well.
-func (o observed) replace(kept []*v1.Pod) []action {
+// replace picks the last pod that is not of the newest revision, when those after it are well.
+func (o observed) replace(kept []*v1.Pod) []*v1.Pod {
 	if len(kept) < end(o.set)-first(o.set) {
 		return nil // the last ones are still to be made
 	}
@@ -209,7 +196,7 @@ func (o observed) replace(kept []*v1.Pod) []action {
 			return nil
 		}
 		if pod.Labels[revisions.HashLabel] != o.update && pod.DeletionTimestamp == nil {
-			return []action{deletePod{pod: pod}}
+			return []*v1.Pod{pod}
 		}
 		if !o.healthy(pod) {
 			return nil
@@ -233,9 +220,7 @@ func (o observed) status(collisions *int32) (now apps.StatefulSetStatus, after t
 		if ready && left == 0 {
 			now.AvailableReplicas++
 		}
-		if left > 0 && (after == 0 || left < after) {
-			after = left
-		}
+		after = control.Sooner(after, left)
 		if pod.DeletionTimestamp != nil {
 			continue
 		}

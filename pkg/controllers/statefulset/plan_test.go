@@ -2,6 +2,7 @@ package statefulset
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,17 +74,16 @@ func parsePod(text string) *v1.Pod {
 	return pod
 }
 
-func text(actions []action) string {
+func text(out outcome) string {
 	var words []string
-	for _, a := range actions {
-		switch a := a.(type) {
-		case createPod:
-			words = append(words, fmt.Sprintf("+%d=%s", a.ordinal, a.revision))
-		case deletePod:
-			words = append(words, "-"+strings.TrimPrefix(a.pod.Name, "db-"))
-		case mendPod:
-			words = append(words, "~"+strings.TrimPrefix(a.pod.Name, "db-"))
-		}
+	for _, one := range out.create {
+		words = append(words, fmt.Sprintf("+%d=%s", one.ordinal, one.revision))
+	}
+	for _, pod := range slices.Concat(out.remove, out.condemned) {
+		words = append(words, "-"+strings.TrimPrefix(pod.Name, "db-"))
+	}
+	for _, one := range out.mend {
+		words = append(words, "~"+strings.TrimPrefix(one.pod.Name, "db-"))
 	}
 	return strings.Join(words, " ")
 }
@@ -125,8 +125,7 @@ func TestPlan(t *testing.T) {
 			for _, one := range test.pods {
 				o.pods = append(o.pods, parsePod(one))
 			}
-			actions, _ := plan(o)
-			if diff := cmp.Diff(test.want, text(actions)); diff != "" {
+			if diff := cmp.Diff(test.want, text(plan(o))); diff != "" {
 				t.Errorf("actions (-want +got):\n%s", diff)
 			}
 		})
@@ -159,7 +158,7 @@ func TestIdentity(t *testing.T) {
 		set.Spec.VolumeClaimTemplates = []v1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
 		set.Spec.Template.Spec.Volumes = []v1.Volume{{Name: "other"}, {Name: "data"}}
 	})
-	pod := newPod(set, "rev", 4)
+	pod := podFor(set, "rev", 4)
 	if pod.Name != "db-4" || pod.Spec.Hostname != "db-4" || pod.Spec.Subdomain != "dbs" {
 		t.Errorf("pod %s has host %s.%s", pod.Name, pod.Spec.Hostname, pod.Spec.Subdomain)
 	}
