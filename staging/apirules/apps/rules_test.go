@@ -177,6 +177,10 @@ func TestStatefulSets(t *testing.T) {
 	}
 	type c = rulestest.Case[appsv1.StatefulSet]
 	rulestest.Cases(t, validStatefulSet, ValidateStatefulSet, []c{
+		{Name: "name with dot", Change: func(s *appsv1.StatefulSet) { s.Name = "web.a" }, Want: []string{invalid("metadata.name")}},
+		{Name: "host name and subdomain, which the controller gives", Change: func(s *appsv1.StatefulSet) {
+			s.Spec.Template.Spec.Hostname, s.Spec.Template.Spec.Subdomain = "A.b", "-"
+		}},
 		{Name: "management", Change: func(s *appsv1.StatefulSet) { s.Spec.PodManagementPolicy = "x" }, Want: []string{invalid("spec.podManagementPolicy")}},
 		{Name: "strategy", Change: func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy.Type = appsv1.OnDeleteStatefulSetStrategyType }, Want: []string{invalid("spec.updateStrategy.rollingUpdate")}},
 		{Name: "partition", Change: func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy.RollingUpdate.Partition = ptr.To[int32](-1) }, Want: []string{invalid("spec.updateStrategy.rollingUpdate.partition")}},
@@ -186,6 +190,10 @@ func TestStatefulSets(t *testing.T) {
 		{Name: "claim", Change: func(s *appsv1.StatefulSet) { s.Spec.VolumeClaimTemplates[0].Spec.AccessModes = nil }, Want: []string{required("spec.volumeClaimTemplates[0].spec.accessModes")}},
 		{Name: "selector", Change: func(s *appsv1.StatefulSet) { s.Spec.Selector = &metav1.LabelSelector{} }, Want: []string{invalid("spec.selector")}},
 		{Name: "endless history", Change: func(s *appsv1.StatefulSet) { s.Spec.RevisionHistoryLimit = ptr.To[int32](-1) }},
+	})
+	dotted := func() *appsv1.StatefulSet { s := validStatefulSet(); s.Name = "web.a"; return s }
+	rulestest.UpdateCases(t, dotted, ValidateStatefulSetUpdate, []c{
+		{Name: "stored with a dot", Change: func(s *appsv1.StatefulSet) { s.Spec.Replicas = ptr.To[int32](0) }},
 	})
 	rulestest.UpdateCases(t, validStatefulSet, ValidateStatefulSetUpdate, []c{
 		{Name: "allowed", Change: func(s *appsv1.StatefulSet) {

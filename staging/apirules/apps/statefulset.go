@@ -63,7 +63,8 @@ func SetStatefulSetDefaults(s *appsv1.StatefulSet) {
 
 // ValidateStatefulSet reports faults of a new stateful set.
 func ValidateStatefulSet(s *appsv1.StatefulSet) field.ErrorList {
-	errs := meta.Namespaced(&s.ObjectMeta, meta.SubdomainName)
+	// The name begins the names and the host names of the pods, which are labels.
+	errs := meta.Namespaced(&s.ObjectMeta, meta.LabelName)
 	return append(errs, statefulSetSpec(&s.Spec, nil)...)
 }
 
@@ -126,8 +127,8 @@ func claimTemplates(list []v1.PersistentVolumeClaim, p *field.Path) field.ErrorL
 	return errs
 }
 
-// statefulSetTemplate rules the template as its pods will be: with a volume of each claim template. A template that was
-// stored already is not looked at again, since older releases did not look into it.
+// statefulSetTemplate rules the template as its pods will be: with a volume of each claim template, and named by the
+// controller. A template that was stored already is not looked at again, since older releases did not look into it.
 func statefulSetTemplate(s, old *appsv1.StatefulSetSpec, p *field.Path) field.ErrorList {
 	tp := p.Child("template")
 	errs := templateMatches(s.Selector, &s.Template, p.Child("selector"), tp)
@@ -136,13 +137,16 @@ func statefulSetTemplate(s, old *appsv1.StatefulSetSpec, p *field.Path) field.Er
 		if old != nil {
 			was = &old.Template
 		}
-		errs = append(errs, core.ValidatePodTemplateSpec(withClaims(s), was, tp)...)
+		errs = append(errs, core.ValidatePodTemplateSpec(asInPods(s), was, tp)...)
 	}
 	return append(errs, runsForever(&s.Template, "StatefulSet", tp)...)
 }
 
-func withClaims(s *appsv1.StatefulSetSpec) *v1.PodTemplateSpec {
+// asInPods is the template with what the controller puts into each pod: the volumes of claims, and the pod's own host name
+// and the subdomain of the service in place of what the template says.
+func asInPods(s *appsv1.StatefulSetSpec) *v1.PodTemplateSpec {
 	t := s.Template
+	t.Spec.Hostname, t.Spec.Subdomain = "", ""
 	claims := map[string]bool{}
 	t.Spec.Volumes = nil
 	for i := range s.Template.Spec.Volumes {
