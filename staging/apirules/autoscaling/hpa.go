@@ -27,14 +27,22 @@ func ValidateScale(s *autoscalingv1.Scale) field.ErrorList {
 // ValidateHorizontalPodAutoscaler reports faults of a new autoscaler.
 func ValidateHorizontalPodAutoscaler(h *autoscalingv2.HorizontalPodAutoscaler) field.ErrorList {
 	errs := meta.Namespaced(&h.ObjectMeta, meta.SubdomainName)
-	return append(errs, hpaSpec(&h.Spec, false)...)
+	return append(errs, hpaSpec(&h.Spec, tolerance{})...)
 }
 
 // ValidateHorizontalPodAutoscalerUpdate reports faults of an autoscaler that is to replace old.
 func ValidateHorizontalPodAutoscalerUpdate(newH, old *autoscalingv2.HorizontalPodAutoscaler) field.ErrorList {
 	errs := meta.Update(&newH.ObjectMeta, &old.ObjectMeta)
-	wasZero := old.Spec.MinReplicas != nil && *old.Spec.MinReplicas == 0
-	return append(errs, hpaSpec(&newH.Spec, wasZero)...)
+	return append(errs, hpaSpec(&newH.Spec, tolerance{
+		zero:    old.Spec.MinReplicas != nil && *old.Spec.MinReplicas == 0,
+		noGroup: withoutGroup(old.Spec.ScaleTargetRef),
+	})...)
+}
+
+// tolerance lists the faults that an autoscaler may keep because the stored one has them.
+type tolerance struct {
+	zero    bool // minReplicas 0 (HPAScaleToZero is off by default)
+	noGroup bool // a target whose apiVersion has no group
 }
 
 // ValidateHorizontalPodAutoscalerStatusUpdate rules what the autoscaler's controller reports.
@@ -44,29 +52,31 @@ func ValidateHorizontalPodAutoscalerStatusUpdate(newH, old *autoscalingv2.Horizo
 	return append(errs, meta.NonNegative(newH.Status.DesiredReplicas, field.NewPath("status", "desiredReplicas"))...)
 }
 
-// hpaSpec lets no autoscaler that could not before scale to zero (HPAScaleToZero is off by default).
-func hpaSpec(s *autoscalingv2.HorizontalPodAutoscalerSpec, allowZero bool) field.ErrorList {
+func hpaSpec(s *autoscalingv2.HorizontalPodAutoscalerSpec, t tolerance) field.ErrorList {
 	p := field.NewPath("spec")
 	var errs field.ErrorList
 	lowest := int32(1)
-	if allowZero {
+	if t.zero {
 		lowest = 0
 	}
 	if s.MinReplicas != nil && *s.MinReplicas < lowest {
 		errs = append(errs, field.Invalid(p.Child("minReplicas"), *s.MinReplicas, fmt.Sprintf("must be greater than or equal to %d", lowest)))
 	}
-	if s.MaxReplicas < 1 {
+	switch {
+	case s.MaxReplicas == 0:
+		errs = append(errs, field.Required(p.Child("maxReplicas"), ""))
+	case s.MaxReplicas < 0:
 		errs = append(errs, field.Invalid(p.Child("maxReplicas"), s.MaxReplicas, "must be greater than 0"))
 	}
 	if s.MinReplicas != nil && s.MaxReplicas < *s.MinReplicas {
 		errs = append(errs, field.Invalid(p.Child("maxReplicas"), s.MaxReplicas, "must be greater than or equal to `minReplicas`"))
 	}
-	errs = append(errs, target(s.ScaleTargetRef, p.Child("scaleTargetRef"))...)
+	errs = append(errs, target(s.ScaleTargetRef, t.noGroup, p.Child("scaleTargetRef"))...)
 	errs = append(errs, metrics(s.Metrics, p.Child("metrics"), s.MinReplicas)...)
 	return append(errs, behavior(s.Behavior, p.Child("behavior"))...)
 }
 
-func target(ref autoscalingv2.CrossVersionObjectReference, p *field.Path) field.ErrorList {
+func target(ref autoscalingv2.CrossVersionObjectReference, mayHaveNoGroup bool, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if ref.Kind == "" {
 		errs = append(errs, field.Required(p.Child("kind"), ""))
@@ -80,8 +90,16 @@ func target(ref autoscalingv2.CrossVersionObjectReference, p *field.Path) field.
 	}
 	if _, err := schema.ParseGroupVersion(ref.APIVersion); err != nil {
 		errs = append(errs, field.Invalid(p.Child("apiVersion"), ref.APIVersion, err.Error()))
+	} else if withoutGroup(ref) && !mayHaveNoGroup {
+		errs = append(errs, field.Invalid(p.Child("apiVersion"), ref.APIVersion, "apiVersion must specify API group"))
 	}
 	return errs
+}
+
+// withoutGroup says whether a target cannot be found: the core group has nothing to scale but replication controllers.
+func withoutGroup(ref autoscalingv2.CrossVersionObjectReference) bool {
+	gv, err := schema.ParseGroupVersion(ref.APIVersion)
+	return err == nil && gv.Group == "" && ref.Kind != "ReplicationController"
 }
 
 func behavior(b *autoscalingv2.HorizontalPodAutoscalerBehavior, p *field.Path) field.ErrorList {

@@ -83,7 +83,7 @@ func sourceName(t autoscalingv2.MetricSourceType) string {
 }
 
 func objectMetric(o *autoscalingv2.ObjectMetricSource, p *field.Path) field.ErrorList {
-	errs := target(o.DescribedObject, p.Child("describedObject"))
+	errs := target(o.DescribedObject, true, p.Child("describedObject"))
 	errs = append(errs, identifier(o.Metric, p.Child("metric"))...)
 	errs = append(errs, metricTarget(&o.Target, p.Child("target"))...)
 	if o.Target.Value == nil && o.Target.AverageValue == nil {

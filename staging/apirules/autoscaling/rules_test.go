@@ -91,3 +91,25 @@ func TestScales(t *testing.T) {
 	s := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Name: "s", Namespace: "ns"}, Spec: autoscalingv1.ScaleSpec{Replicas: -1}}
 	rulestest.Check(t, ValidateScale(s), invalid("spec.replicas"))
 }
+
+func TestTargetHasAGroup(t *testing.T) {
+	refer := func(apiVersion, kind string) func(*hpa) {
+		return func(h *hpa) { h.Spec.ScaleTargetRef.APIVersion, h.Spec.ScaleTargetRef.Kind = apiVersion, kind }
+	}
+	const path = "spec.scaleTargetRef.apiVersion"
+	rulestest.Cases(t, valid, ValidateHorizontalPodAutoscaler, []rulestest.Case[hpa]{
+		{Name: "no version", Change: refer("", "Deployment"), Want: []string{invalid(path)}},
+		{Name: "core", Change: refer("v1", "Deployment"), Want: []string{invalid(path)}},
+		{Name: "replication controller", Change: refer("v1", "ReplicationController")},
+		{Name: "custom", Change: refer("example.com/v1", "Widget")},
+		{Name: "nothing at most", Change: func(h *hpa) { h.Spec.MinReplicas, h.Spec.MaxReplicas = nil, 0 }, Want: []string{required("spec.maxReplicas")}},
+		{Name: "less than nothing", Change: func(h *hpa) { h.Spec.MinReplicas, h.Spec.MaxReplicas = nil, -1 }, Want: []string{invalid("spec.maxReplicas")}},
+	})
+	stored := func() *hpa { h := valid(); refer("v1", "Deployment")(h); return h }
+	rulestest.UpdateCases(t, stored, ValidateHorizontalPodAutoscalerUpdate, []rulestest.Case[hpa]{
+		{Name: "other number", Change: func(h *hpa) { h.Spec.MaxReplicas = 9 }},
+	})
+	rulestest.UpdateCases(t, valid, ValidateHorizontalPodAutoscalerUpdate, []rulestest.Case[hpa]{
+		{Name: "loses its group", Change: refer("", "Deployment"), Want: []string{invalid(path)}},
+	})
+}
