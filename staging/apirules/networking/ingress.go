@@ -41,8 +41,9 @@ func ingress(in, old *networkingv1.Ingress) field.ErrorList {
 	if s.DefaultBackend != nil {
 		errs = append(errs, backend(s.DefaultBackend, p.Child("defaultBackend"))...)
 	}
+	oddWildcards := hasOddWildcard(old)
 	for i := range s.Rules {
-		errs = append(errs, ingressRule(&s.Rules[i], p.Child("rules").Index(i))...)
+		errs = append(errs, ingressRule(&s.Rules[i], oddWildcards, p.Child("rules").Index(i))...)
 	}
 	for i := range s.TLS {
 		errs = append(errs, ingressTLS(&s.TLS[i], old, p.Child("tls").Index(i))...)
@@ -78,7 +79,22 @@ func ingressTLS(t *networkingv1.IngressTLS, old *networkingv1.Ingress, p *field.
 	return errs
 }
 
-func ingressRule(r *networkingv1.IngressRule, p *field.Path) field.ErrorList {
+// hasOddWildcard says whether a stored ingress has a rule of a wildcard host whose paths older releases did not look at.
+func hasOddWildcard(old *networkingv1.Ingress) bool {
+	if old == nil {
+		return false
+	}
+	for i := range old.Spec.Rules {
+		r := &old.Spec.Rules[i]
+		if strings.Contains(r.Host, "*") && len(ingressPaths(r, nil)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ingressRule rules a rule; oddWildcards keeps the paths of wildcard hosts as they are.
+func ingressRule(r *networkingv1.IngressRule, oddWildcards bool, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if r.Host != "" {
 		if net.ParseIPSloppy(r.Host) != nil {
@@ -86,9 +102,17 @@ func ingressRule(r *networkingv1.IngressRule, p *field.Path) field.ErrorList {
 		}
 		errs = append(errs, host(r.Host, p.Child("host"))...)
 	}
-	if r.HTTP == nil {
+	if oddWildcards && strings.Contains(r.Host, "*") {
 		return errs
 	}
+	return append(errs, ingressPaths(r, p)...)
+}
+
+func ingressPaths(r *networkingv1.IngressRule, p *field.Path) field.ErrorList {
+	if r.HTTP == nil {
+		return nil
+	}
+	var errs field.ErrorList
 	pp := p.Child("http", "paths")
 	if len(r.HTTP.Paths) == 0 {
 		errs = append(errs, field.Required(pp, ""))
@@ -148,7 +172,7 @@ func backend(b *networkingv1.IngressBackend, p *field.Path) field.ErrorList {
 	case b.Resource != nil:
 		return resourceBackend(b.Resource, p.Child("resource"))
 	case b.Service == nil:
-		return field.ErrorList{field.Required(p, "port name or number is required")}
+		return field.ErrorList{field.Invalid(p, "", "resource or service backend is required")}
 	}
 	var errs field.ErrorList
 	sp := p.Child("service")

@@ -76,7 +76,7 @@ func TestIngresses(t *testing.T) {
 		{Name: "no type", Change: path(func(h *networkingv1.HTTPIngressPath) { h.PathType = nil }), Want: []string{required(p + "pathType")}},
 		{Name: "type", Change: path(func(h *networkingv1.HTTPIngressPath) { h.PathType = ptr.To(networkingv1.PathType("x")) }), Want: []string{notSupported(p + "pathType")}},
 		{Name: "path", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Path = "/a//b/.." }), Want: []string{invalid(p + "path")}},
-		{Name: "no backend", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service = nil }), Want: []string{required(p + "backend")}},
+		{Name: "no backend", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service = nil }), Want: []string{invalid(p + "backend")}},
 		{Name: "two ports", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service.Port.Name = "a" }), Want: []string{invalid(p + "backend")}},
 		{Name: "service", Change: path(func(h *networkingv1.HTTPIngressPath) { h.Backend.Service.Name = "a.b" }), Want: []string{invalid(p + "backend.service.name")}},
 		{Name: "resource", Change: path(func(h *networkingv1.HTTPIngressPath) {
@@ -89,6 +89,15 @@ func TestIngresses(t *testing.T) {
 		{Name: "class twice", Change: func(i *networkingv1.Ingress) {
 			i.Annotations, i.Spec.IngressClassName = map[string]string{"kubernetes.io/ingress.class": "a"}, ptr.To("b")
 		}, Want: []string{invalid("metadata.annotations.kubernetes.io/ingress.class")}},
+	})
+	noBackend := valid()
+	noBackend.Spec.DefaultBackend = &networkingv1.IngressBackend{}
+	rulestest.Message(t, ValidateIngress(noBackend), `spec.defaultBackend: Invalid value: "": resource or service backend is required`)
+	odd := func() *networkingv1.Ingress { i := valid(); i.Spec.Rules[0].HTTP.Paths[0].Path = "a"; return i }
+	rulestest.Check(t, ValidateIngress(odd()), invalid(p+"path"))
+	rulestest.UpdateCases(t, odd, ValidateIngressUpdate, []rulestest.Case[networkingv1.Ingress]{
+		{Name: "stored under a wildcard", Change: func(i *networkingv1.Ingress) { i.Labels = map[string]string{"a": "b"} }},
+		{Name: "new host", Change: func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "a.example.com" }, Want: []string{invalid(p + "path")}},
 	})
 	rulestest.UpdateCases(t, valid, ValidateIngressStatusUpdate, []rulestest.Case[networkingv1.Ingress]{
 		{Name: "addresses", Change: func(i *networkingv1.Ingress) {
