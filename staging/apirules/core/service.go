@@ -18,9 +18,6 @@ import (
 // maxServiceAffinitySeconds is one day.
 const maxServiceAffinitySeconds = 86400
 
-// kubeletPort may not be taken away from kubelets by a load balancer.
-const kubeletPort = 10250
-
 // ValidateService reports faults of a new service. Whether addresses and node ports are of the cluster's ranges is for
 // their allocators to say.
 func ValidateService(svc *v1.Service) field.ErrorList {
@@ -71,11 +68,6 @@ func serviceOfType(s *v1.ServiceSpec, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	switch s.Type {
 	case v1.ServiceTypeLoadBalancer:
-		for i := range s.Ports {
-			if s.Ports[i].Port == kubeletPort {
-				errs = append(errs, field.Invalid(p.Child("ports").Index(i), s.Ports[i].Port, "may not expose port 10250 externally since it is used by kubelet"))
-			}
-		}
 		if headless(s) {
 			errs = append(errs, field.Invalid(p.Child("clusterIPs").Index(0), v1.ClusterIPNone, "may not be set to 'None' for LoadBalancer services"))
 		}
@@ -201,7 +193,9 @@ func sourceRanges(svc, old *v1.Service, p *field.Path) field.ErrorList {
 	ranges, rp := svc.Spec.LoadBalancerSourceRanges, p.Child("loadBalancerSourceRanges")
 	var was []string
 	if old != nil {
-		was = old.Spec.LoadBalancerSourceRanges
+		for _, r := range old.Spec.LoadBalancerSourceRanges {
+			was = append(was, strings.TrimSpace(r))
+		}
 	}
 	if len(ranges) > 0 {
 		if svc.Spec.Type != v1.ServiceTypeLoadBalancer {
@@ -221,7 +215,7 @@ func sourceRanges(svc, old *v1.Service, p *field.Path) field.ErrorList {
 	if svc.Spec.Type != v1.ServiceTypeLoadBalancer {
 		return field.ErrorList{field.Forbidden(ap, "may only be used when `type` is 'LoadBalancer'")}
 	}
-	if strings.TrimSpace(value) == "" {
+	if unchanged := old != nil && old.Annotations[v1.AnnotationLoadBalancerSourceRangesKey] == value; unchanged || strings.TrimSpace(value) == "" {
 		return nil
 	}
 	var errs field.ErrorList

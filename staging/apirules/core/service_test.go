@@ -89,7 +89,7 @@ func TestValidateClusterIPService(t *testing.T) {
 
 func TestValidateOtherServices(t *testing.T) {
 	rulestest.Cases(t, validService(v1.ServiceTypeLoadBalancer), ValidateService, []serviceCase{
-		{Name: "kubelet's port", Change: func(s *v1.Service) { s.Spec.Ports[0].Port = 10250 }, Want: []string{invalid("spec.ports[0]")}},
+		{Name: "kubelet's port", Change: func(s *v1.Service) { s.Spec.Ports[0].Port = 10250 }},
 		{Name: "headless", Change: func(s *v1.Service) { s.Spec.ClusterIP, s.Spec.ClusterIPs = "None", []string{"None"} }, Want: []string{invalid("spec.clusterIPs[0]")}},
 		{Name: "no decision on node ports", Change: func(s *v1.Service) { s.Spec.AllocateLoadBalancerNodePorts = nil }, Want: []string{required("spec.allocateLoadBalancerNodePorts")}},
 		{Name: "source ranges", Change: func(s *v1.Service) { s.Spec.LoadBalancerSourceRanges = []string{"10.0.0.0/33"} }, Want: []string{invalid("spec.loadBalancerSourceRanges[0]")}},
@@ -120,6 +120,25 @@ func TestValidateServiceUpdate(t *testing.T) {
 		{Name: "no address", Change: func(s *v1.Service) { s.Spec.ClusterIP, s.Spec.ClusterIPs = "", nil }, Want: []string{invalid("spec.clusterIPs[0]")}},
 		{Name: "family", Change: func(s *v1.Service) { s.Spec.IPFamilies = []v1.IPFamily{v1.IPv6Protocol} }, Want: []string{invalid("spec.ipFamilies[0]"), invalid("spec.clusterIPs[0]")}},
 		{Name: "ports", Change: func(s *v1.Service) { s.Spec.Ports[0].Port = 90 }},
+	})
+	const ranges = v1.AnnotationLoadBalancerSourceRangesKey
+	odd := func() *v1.Service {
+		s := validService(v1.ServiceTypeLoadBalancer)()
+		s.Annotations = map[string]string{ranges: "10.0.0.0/8,x"}
+		return s
+	}
+	rulestest.UpdateCases(t, odd, ValidateServiceUpdate, []serviceCase{
+		{Name: "stored annotation", Change: func(s *v1.Service) { s.Labels = map[string]string{"a": "b"} }},
+		{Name: "other annotation", Change: func(s *v1.Service) { s.Annotations[ranges] = "y" }, Want: []string{invalid("metadata.annotations[" + ranges + "]")}},
+	})
+	padded := func() *v1.Service {
+		s := validService(v1.ServiceTypeLoadBalancer)()
+		s.Spec.LoadBalancerSourceRanges = []string{" 010.0.0.0/8 "}
+		return s
+	}
+	rulestest.Check(t, ValidateService(padded()), invalid("spec.loadBalancerSourceRanges[0]"))
+	rulestest.UpdateCases(t, padded, ValidateServiceUpdate, []serviceCase{
+		{Name: "one more", Change: func(s *v1.Service) { s.Spec.LoadBalancerSourceRanges = []string{"010.0.0.0/8", "10.1.0.0/16"} }},
 	})
 	dual := func() *v1.Service {
 		s := validService(v1.ServiceTypeClusterIP)()
