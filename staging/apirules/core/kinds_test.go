@@ -256,6 +256,8 @@ func TestPersistentVolumes(t *testing.T) {
 			v.Spec.CSI, v.Spec.HostPath, v.Spec.PersistentVolumeReclaimPolicy = nil, &v1.HostPathVolumeSource{Path: "//"}, v1.PersistentVolumeReclaimRecycle
 		}, Want: []string{forbidden("spec.persistentVolumeReclaimPolicy")}},
 		{Name: "secret", Change: func(v *v1.PersistentVolume) { v.Spec.CSI.NodeStageSecretRef = &v1.SecretReference{} }, Want: []string{required("spec.csi.nodeStageSecretRef.name"), required("spec.csi.nodeStageSecretRef.namespace")}},
+		{Name: "nodes", Change: func(v *v1.PersistentVolume) { v.Spec.NodeAffinity = onNodes("/") },
+			Want: []string{invalid("spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].values[0]")}},
 		{Name: "attributes", Change: func(v *v1.PersistentVolume) { v.Spec.VolumeAttributesClassName = ptr.To("") }, Want: []string{required("spec.volumeAttributesClassName")}},
 	})
 	rulestest.UpdateCases(t, valid, ValidatePersistentVolumeUpdate, []c{
@@ -266,6 +268,15 @@ func TestPersistentVolumes(t *testing.T) {
 		{Name: "mode", Change: func(v *v1.PersistentVolume) { v.Spec.VolumeMode = ptr.To(v1.PersistentVolumeBlock) }, Want: []string{invalid("spec.volumeMode")}},
 		{Name: "capacity", Change: func(v *v1.PersistentVolume) { v.Spec.Capacity = list("storage", "2Gi") }},
 	})
+	odd := func() *v1.PersistentVolume { v := valid(); v.Spec.NodeAffinity = onNodes("/"); return v }
+	rulestest.UpdateCases(t, odd, ValidatePersistentVolumeUpdate, []c{
+		{Name: "stored nodes", Change: func(v *v1.PersistentVolume) { v.Spec.Capacity = list("storage", "2Gi") }},
+	})
+}
+
+// onNodes is a volume that only nodes with one of the values of a label reach.
+func onNodes(values ...string) *v1.VolumeNodeAffinity {
+	return &v1.VolumeNodeAffinity{Required: nodesWith("a", values...).NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution}
 }
 
 func TestPersistentVolumeClaims(t *testing.T) {
@@ -290,6 +301,7 @@ func TestPersistentVolumeClaims(t *testing.T) {
 		}, Want: []string{forbidden("spec")}},
 		{Name: "size", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.Resources.Requests = list("storage", "2Gi") }, Want: []string{forbidden("spec")}},
 		{Name: "class", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.StorageClassName = ptr.To("fast") }},
+		{Name: "attributes before it is bound", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeAttributesClassName = ptr.To("a") }, Want: []string{forbidden("spec")}},
 	})
 	bound := func() *v1.PersistentVolumeClaim {
 		p := valid()
@@ -304,7 +316,33 @@ func TestPersistentVolumeClaims(t *testing.T) {
 		{Name: "volume", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeName = "w" }, Want: []string{forbidden("spec")}},
 		{Name: "class", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.StorageClassName = ptr.To("fast") }, Want: []string{forbidden("spec")}},
 		{Name: "attributes", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeAttributesClassName = ptr.To("b") }},
+		{Name: "attributes taken back", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeAttributesClassName = nil }},
+		{Name: "attributes emptied", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeAttributesClassName = ptr.To("") }},
+		{Name: "other requests", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.Resources.Requests = list("storage", "1Gi", "cpu", "1") },
+			Want: []string{forbidden("spec")}},
+	})
+	classed := func() *v1.PersistentVolumeClaim {
+		p := bound()
+		p.Status.CurrentVolumeAttributesClassName = ptr.To("a")
+		return p
+	}
+	rulestest.UpdateCases(t, classed, ValidatePersistentVolumeClaimUpdate, []c{
+		{Name: "other attributes", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeAttributesClassName = ptr.To("b") }},
 		{Name: "no attributes", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeAttributesClassName = nil }, Want: []string{forbidden("spec.volumeAttributesClassName")}},
+		{Name: "empty attributes", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.VolumeAttributesClassName = ptr.To("") }, Want: []string{forbidden("spec.volumeAttributesClassName")}},
+	})
+	const beta = v1.BetaStorageClassAnnotation
+	annotated := func() *v1.PersistentVolumeClaim {
+		p := valid()
+		p.Annotations = map[string]string{beta: "old"}
+		return p
+	}
+	rulestest.UpdateCases(t, annotated, ValidatePersistentVolumeClaimUpdate, []c{
+		{Name: "same class by field", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.StorageClassName = ptr.To("old") }},
+		{Name: "same class by field alone", Change: func(p *v1.PersistentVolumeClaim) { p.Annotations, p.Spec.StorageClassName = nil, ptr.To("old") }},
+		{Name: "other class by field", Change: func(p *v1.PersistentVolumeClaim) { p.Spec.StorageClassName = ptr.To("fast") }, Want: []string{forbidden("spec")}},
+		{Name: "other class by annotation", Change: func(p *v1.PersistentVolumeClaim) { p.Annotations[beta] = "fast" }, Want: []string{invalid("metadata.annotations." + beta)}},
+		{Name: "annotation taken away", Change: func(p *v1.PersistentVolumeClaim) { p.Annotations = nil }, Want: []string{invalid("metadata.annotations." + beta)}},
 	})
 	twin := &v1.PersistentVolumeClaim{Spec: v1.PersistentVolumeClaimSpec{DataSource: &v1.TypedLocalObjectReference{APIGroup: ptr.To("g"), Kind: "K", Name: "n"}}}
 	NormalizePersistentVolumeClaim(twin)

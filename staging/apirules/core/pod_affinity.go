@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/proa-sh/proa/staging/apirules/meta"
@@ -20,7 +21,7 @@ func (r *podRules) affinity(p *field.Path) field.ErrorList {
 	}
 	var errs field.ErrorList
 	if a.NodeAffinity != nil {
-		errs = append(errs, nodeAffinity(a.NodeAffinity, p.Child("nodeAffinity"))...)
+		errs = append(errs, nodeAffinity(a.NodeAffinity, r.tolerance.nodeValues, p.Child("nodeAffinity"))...)
 	}
 	if pa := a.PodAffinity; pa != nil {
 		errs = append(errs, r.affinityTerms(pa.RequiredDuringSchedulingIgnoredDuringExecution, pa.PreferredDuringSchedulingIgnoredDuringExecution, p.Child("podAffinity"))...)
@@ -36,15 +37,15 @@ const (
 	preferredTerms = "preferredDuringSchedulingIgnoredDuringExecution"
 )
 
-func nodeAffinity(a *v1.NodeAffinity, p *field.Path) field.ErrorList {
+func nodeAffinity(a *v1.NodeAffinity, anyValue bool, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if a.RequiredDuringSchedulingIgnoredDuringExecution != nil {
-		errs = append(errs, NodeSelector(a.RequiredDuringSchedulingIgnoredDuringExecution, p.Child(requiredTerms))...)
+		errs = append(errs, NodeSelector(a.RequiredDuringSchedulingIgnoredDuringExecution, anyValue, p.Child(requiredTerms))...)
 	}
 	for i := range a.PreferredDuringSchedulingIgnoredDuringExecution {
 		t, tp := &a.PreferredDuringSchedulingIgnoredDuringExecution[i], p.Child(preferredTerms).Index(i)
 		errs = append(errs, weight(t.Weight, tp.Child("weight"))...)
-		errs = append(errs, nodeSelectorTerm(&t.Preference, tp.Child("preference"))...)
+		errs = append(errs, nodeSelectorTerm(&t.Preference, true, tp.Child("preference"))...)
 	}
 	return errs
 }
@@ -56,23 +57,24 @@ func weight(w int32, p *field.Path) field.ErrorList {
 	return nil
 }
 
-// NodeSelector reports a node selector without terms or with faulty ones.
-func NodeSelector(s *v1.NodeSelector, p *field.Path) field.ErrorList {
+// NodeSelector reports a node selector without terms or with faulty ones. Values that no label can have are faults, too,
+// unless anyValue is true, as for selectors that were stored before values were ruled.
+func NodeSelector(s *v1.NodeSelector, anyValue bool, p *field.Path) field.ErrorList {
 	tp := p.Child("nodeSelectorTerms")
 	if len(s.NodeSelectorTerms) == 0 {
 		return field.ErrorList{field.Required(tp, "must have at least one node selector term")}
 	}
 	var errs field.ErrorList
 	for i := range s.NodeSelectorTerms {
-		errs = append(errs, nodeSelectorTerm(&s.NodeSelectorTerms[i], tp.Index(i))...)
+		errs = append(errs, nodeSelectorTerm(&s.NodeSelectorTerms[i], anyValue, tp.Index(i))...)
 	}
 	return errs
 }
 
-func nodeSelectorTerm(t *v1.NodeSelectorTerm, p *field.Path) field.ErrorList {
+func nodeSelectorTerm(t *v1.NodeSelectorTerm, anyValue bool, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i := range t.MatchExpressions {
-		errs = append(errs, nodeExpression(&t.MatchExpressions[i], p.Child("matchExpressions").Index(i))...)
+		errs = append(errs, nodeExpression(&t.MatchExpressions[i], anyValue, p.Child("matchExpressions").Index(i))...)
 	}
 	for i := range t.MatchFields {
 		errs = append(errs, nodeField(&t.MatchFields[i], p.Child("matchFields").Index(i))...)
@@ -80,7 +82,7 @@ func nodeSelectorTerm(t *v1.NodeSelectorTerm, p *field.Path) field.ErrorList {
 	return errs
 }
 
-func nodeExpression(e *v1.NodeSelectorRequirement, p *field.Path) field.ErrorList {
+func nodeExpression(e *v1.NodeSelectorRequirement, anyValue bool, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	switch e.Operator {
 	case v1.NodeSelectorOpIn, v1.NodeSelectorOpNotIn:
@@ -98,7 +100,31 @@ func nodeExpression(e *v1.NodeSelectorRequirement, p *field.Path) field.ErrorLis
 	default:
 		errs = append(errs, field.Invalid(p.Child("operator"), e.Operator, "not a valid selector operator"))
 	}
-	return append(errs, metavalidation.ValidateLabelName(e.Key, p.Child("key"))...)
+	errs = append(errs, metavalidation.ValidateLabelName(e.Key, p.Child("key"))...)
+	if anyValue {
+		return errs
+	}
+	for i, value := range e.Values {
+		errs = append(errs, meta.Invalid(value, p.Child("values").Index(i), utilvalidation.IsValidLabelValue(value))...)
+	}
+	return errs
+}
+
+// hasOddNodeValue says whether a node selector asks for a value that no label can have.
+func hasOddNodeValue(s *v1.NodeSelector) bool {
+	if s == nil {
+		return false
+	}
+	for i := range s.NodeSelectorTerms {
+		for _, e := range s.NodeSelectorTerms[i].MatchExpressions {
+			for _, value := range e.Values {
+				if len(utilvalidation.IsValidLabelValue(value)) > 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // nodeField rules the one field by which nodes can be selected, their name.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
@@ -41,9 +42,18 @@ func (r *podRules) initContainers(p *field.Path) field.ErrorList {
 			errs = append(errs, r.lifecycleAndProbes(c, cp)...)
 		} else {
 			errs = append(errs, onlyForSidecars(c, cp)...)
+			if restartsOnResize(c) && !r.tolerance.initRestart {
+				errs = append(errs, field.Invalid(cp.Child("resizePolicy"), v1.RestartContainer, "must be 'NotRequired' for non-sidecar init containers"))
+			}
 		}
 	}
 	return errs
+}
+
+// restartsOnResize says whether a container is to be started anew when its resources change. One that runs to its end is
+// not: what it has done so far would be lost (KEP-1287).
+func restartsOnResize(c *v1.Container) bool {
+	return slices.ContainsFunc(c.ResizePolicy, func(p v1.ContainerResizePolicy) bool { return p.RestartPolicy == v1.RestartContainer })
 }
 
 // onlyForSidecars forbids what makes no sense for a container that runs to its end.

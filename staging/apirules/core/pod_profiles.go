@@ -49,6 +49,42 @@ func seccompAnnotation(value string, p *field.Path) field.ErrorList {
 	return field.ErrorList{field.Invalid(p, value, "must be a valid seccomp profile")}
 }
 
+// seccompMatches wants the annotations and the fields of a new pod to say the same.
+func seccompMatches(pod *v1.Pod, p *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	match := func(key string, profile *v1.SeccompProfile, p *field.Path) {
+		value, ok := pod.Annotations[key]
+		if !ok || profile == nil {
+			return
+		}
+		file, local := strings.CutPrefix(value, v1.SeccompLocalhostProfileNamePrefix)
+		same := true
+		switch profile.Type {
+		case v1.SeccompProfileTypeUnconfined:
+			same = value == v1.SeccompProfileNameUnconfined
+		case v1.SeccompProfileTypeRuntimeDefault:
+			same = value == v1.SeccompProfileRuntimeDefault || value == v1.DeprecatedSeccompProfileDockerDefault
+		case v1.SeccompProfileTypeLocalhost:
+			same = local
+			if local && (profile.LocalhostProfile == nil || *profile.LocalhostProfile != file) {
+				errs = append(errs, field.Forbidden(p.Child("localhostProfile"), "seccomp profile in annotation and field must match"))
+			}
+		}
+		if !same {
+			errs = append(errs, field.Forbidden(p.Child("type"), "seccomp type in annotation and field must match"))
+		}
+	}
+	if sc := pod.Spec.SecurityContext; sc != nil {
+		match(v1.SeccompPodAnnotationKey, sc.SeccompProfile, p.Child("securityContext", "seccompProfile"))
+	}
+	forEachContainerPath(&pod.Spec, p, func(c *v1.Container, cp *field.Path) {
+		if c.SecurityContext != nil {
+			match(v1.SeccompContainerAnnotationKeyPrefix+c.Name, c.SecurityContext.SeccompProfile, cp.Child("securityContext", "seccompProfile"))
+		}
+	})
+	return errs
+}
+
 func (r *podRules) appArmorAnnotation(container, value string, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	known := false

@@ -75,7 +75,7 @@ func (r *podRules) hostUsers(p *field.Path) field.ErrorList {
 	forbid(s.HostPID, "hostPID")
 	forbid(s.HostIPC, "hostIPC")
 	forEachContainerPath(s, p, func(c *v1.Container, cp *field.Path) {
-		if len(c.VolumeDevices) > 0 {
+		if len(c.VolumeDevices) > 0 && !r.tolerance.userDevices {
 			errs = append(errs, field.Forbidden(cp.Child("volumeDevices"), "when `hostUsers` is false"))
 		}
 	})

@@ -60,6 +60,44 @@ func TestValidateSecurityContexts(t *testing.T) {
 	})
 }
 
+func TestSeccompAnnotationsAgree(t *testing.T) {
+	profile := func(kind v1.SeccompProfileType, file *string) *v1.SeccompProfile {
+		return &v1.SeccompProfile{Type: kind, LocalhostProfile: file}
+	}
+	both := func(annotation string, p *v1.SeccompProfile) func(*v1.Pod) {
+		return func(pod *v1.Pod) {
+			pod.Annotations = map[string]string{v1.SeccompPodAnnotationKey: annotation, v1.SeccompContainerAnnotationKeyPrefix + "c": annotation}
+			pod.Spec.SecurityContext.SeccompProfile = p
+			pod.Spec.Containers[0].SecurityContext = &v1.SecurityContext{SeccompProfile: p}
+		}
+	}
+	const pod, container = "spec.securityContext.seccompProfile.", "spec.containers[0].securityContext.seccompProfile."
+	rulestest.Cases(t, validPod, ValidatePod, []podCase{
+		{Name: "same", Change: both("localhost/a", profile(v1.SeccompProfileTypeLocalhost, ptr.To("a")))},
+		{Name: "old name", Change: both("docker/default", profile(v1.SeccompProfileTypeRuntimeDefault, nil))},
+		{Name: "other type", Change: both("runtime/default", profile(v1.SeccompProfileTypeUnconfined, nil)), Want: []string{forbidden(pod + "type"), forbidden(container + "type")}},
+		{Name: "other file", Change: both("localhost/b", profile(v1.SeccompProfileTypeLocalhost, ptr.To("a"))),
+			Want: []string{forbidden(pod + "localhostProfile"), forbidden(container + "localhostProfile")}},
+	})
+	// A stored pod may differ.
+	old := validPod()
+	both("runtime/default", profile(v1.SeccompProfileTypeUnconfined, nil))(old)
+	rulestest.Check(t, ValidatePodUpdate(old.DeepCopy(), old))
+}
+
+func TestNodeAffinityValues(t *testing.T) {
+	preferred := func(p *v1.Pod) {
+		terms := nodesWith("a", "/").NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+		p.Spec.Affinity = &v1.Affinity{NodeAffinity: &v1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []v1.PreferredSchedulingTerm{{Weight: 1, Preference: terms[0]}}}}
+	}
+	const values = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values"
+	rulestest.Cases(t, validPod, ValidatePod, []podCase{
+		{Name: "labels", Change: func(p *v1.Pod) { p.Spec.Affinity = nodesWith("a", "b", "") }},
+		{Name: "no label", Change: func(p *v1.Pod) { p.Spec.Affinity = nodesWith("a", "b", "/") }, Want: []string{invalid(values + "[1]")}},
+		{Name: "preferred", Change: preferred},
+	})
+}
+
 func TestValidateScheduling(t *testing.T) {
 	tolerations := func(list ...v1.Toleration) func(*v1.Pod) {
 		return spec(func(s *v1.PodSpec) { s.Tolerations = list })

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 
 	v1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -56,11 +57,23 @@ func podConditions(list []v1.PodCondition, p *field.Path) field.ErrorList {
 func terminatedStays(newPod, oldPod *v1.Pod, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	spec := &oldPod.Spec
-	if spec.RestartPolicy != v1.RestartPolicyAlways {
+	if spec.RestartPolicy != v1.RestartPolicyAlways && !allMayRestart(spec) {
 		errs = append(errs, backToLife(newPod.Status.ContainerStatuses, oldPod.Status.ContainerStatuses, spec.Containers, spec.RestartPolicy, p.Child("containerStatuses"))...)
 		errs = append(errs, backToLife(newPod.Status.InitContainerStatuses, oldPod.Status.InitContainerStatuses, spec.InitContainers, spec.RestartPolicy, p.Child("initContainerStatuses"))...)
 	}
 	return errs
+}
+
+// allMayRestart says whether the end of one container can start all the others anew, whatever their own policy and rules
+// are (KEP-5532).
+func allMayRestart(s *v1.PodSpec) bool {
+	may := false
+	forEachContainer(s, func(c *v1.Container) {
+		may = may || slices.ContainsFunc(c.RestartPolicyRules, func(r v1.ContainerRestartRule) bool {
+			return r.Action == v1.ContainerRestartRuleActionRestartAllContainers
+		})
+	})
+	return may
 }
 
 func backToLife(newS, oldS []v1.ContainerStatus, containers []v1.Container, policy v1.RestartPolicy, p *field.Path) field.ErrorList {
@@ -73,7 +86,7 @@ func backToLife(newS, oldS []v1.ContainerStatus, containers []v1.Container, poli
 		if old.State.Terminated == nil || old.State.Terminated.ExitCode != 0 && policy == v1.RestartPolicyOnFailure {
 			continue
 		}
-		if c := ownPolicy[old.Name]; c != nil && (c.RestartPolicy != nil || len(c.RestartPolicyRules) > 0) {
+		if c := ownPolicy[old.Name]; c != nil && restartsByItself(c) {
 			continue
 		}
 		for i := range newS {
@@ -83,6 +96,11 @@ func backToLife(newS, oldS []v1.ContainerStatus, containers []v1.Container, poli
 		}
 	}
 	return errs
+}
+
+// restartsByItself says whether a container's own policy or rules can start it anew where the pod's policy would not.
+func restartsByItself(c *v1.Container) bool {
+	return c.RestartPolicy != nil && *c.RestartPolicy != v1.ContainerRestartPolicyNever || len(c.RestartPolicyRules) > 0
 }
 
 func claimStatuses(pod *v1.Pod, p *field.Path) field.ErrorList {

@@ -20,6 +20,9 @@ type tolerance struct {
 	ips             sets.Set[string] // IP addresses in old spellings
 	comparisons     bool             // tolerations with Lt and Gt (TaintTolerationComparisonOperators)
 	mountOption     bool             // seLinuxChangePolicy MountOption without SELinuxMount
+	nodeValues      bool             // required node affinity with values that are no label values
+	userDevices     bool             // raw block devices in a user namespace
+	initRestart     bool             // resize policy RestartContainer of init containers that run to their end
 }
 
 // tolerated looks through a stored spec; nil has nothing to tolerate.
@@ -30,17 +33,13 @@ func tolerated(old *v1.PodSpec) tolerance {
 	t := tolerance{ips: sets.New[string]()}
 	t.lookAtSelectors(old)
 	t.lookAtAddresses(old)
+	t.lookAtContainers(old)
 	if sc := old.SecurityContext; sc != nil {
 		for i := range sc.Sysctls {
 			t.sysctls = t.sysctls || sharedWithHost(old, sc.Sysctls[i].Name) != ""
 		}
 		t.mountOption = sc.SELinuxChangePolicy != nil && *sc.SELinuxChangePolicy == v1.SELinuxChangePolicyMountOption
 	}
-	forEachContainer(old, func(c *v1.Container) {
-		for name, q := range c.Resources.Limits {
-			t.hugePages = t.hugePages || isHugePage(name) && !divisibleHugePages(name, q)
-		}
-	})
 	for i := range old.Volumes {
 		if old.Volumes[i].Projected == nil {
 			continue
@@ -57,6 +56,7 @@ func tolerated(old *v1.PodSpec) tolerance {
 }
 
 func (t *tolerance) lookAtSelectors(s *v1.PodSpec) {
+	t.nodeValues = hasOddNodeValue(requiredNodes(s))
 	forEachAffinityTerm(s.Affinity, func(term *v1.PodAffinityTerm) {
 		for _, sel := range []*metav1.LabelSelector{term.LabelSelector, term.NamespaceSelector} {
 			t.selectorValues = t.selectorValues || meta.SelectorHasInvalidValue(sel)
@@ -66,6 +66,20 @@ func (t *tolerance) lookAtSelectors(s *v1.PodSpec) {
 		sel := s.TopologySpreadConstraints[i].LabelSelector
 		t.spreadSelectors = t.spreadSelectors || len(meta.Selector(sel, nil, false)) > 0
 		t.selectorValues = t.selectorValues || meta.SelectorHasInvalidValue(sel)
+	}
+}
+
+func (t *tolerance) lookAtContainers(s *v1.PodSpec) {
+	userNamespace := s.HostUsers != nil && !*s.HostUsers
+	forEachContainer(s, func(c *v1.Container) {
+		for name, q := range c.Resources.Limits {
+			t.hugePages = t.hugePages || isHugePage(name) && !divisibleHugePages(name, q)
+		}
+		t.userDevices = t.userDevices || userNamespace && len(c.VolumeDevices) > 0
+	})
+	for i := range s.InitContainers {
+		c := &s.InitContainers[i]
+		t.initRestart = t.initRestart || !isSidecar(c) && restartsOnResize(c)
 	}
 }
 

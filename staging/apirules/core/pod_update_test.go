@@ -110,6 +110,7 @@ func TestToleratedFaults(t *testing.T) {
 	old.Spec.SecurityContext.Sysctls = []v1.Sysctl{{Name: "net.ipv4.x"}}
 	old.Spec.HostAliases = []v1.HostAlias{{IP: "01.2.3.4"}}
 	old.Spec.Tolerations = []v1.Toleration{{Key: "a", Operator: v1.TolerationOpLt, Value: "1"}}
+	old.Spec.Affinity = nodesWith("a", "/")
 	old.Spec.TopologySpreadConstraints = []v1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "z", WhenUnsatisfiable: v1.DoNotSchedule,
 		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "/"}}}}
 	if len(ValidatePod(old)) == 0 {
@@ -118,6 +119,38 @@ func TestToleratedFaults(t *testing.T) {
 	changed := old.DeepCopy()
 	changed.Labels = map[string]string{"new": "label"}
 	rulestest.Check(t, ValidatePodUpdate(changed, old))
+}
+
+// nodesWith is the affinity to nodes with one of the values of a label.
+func nodesWith(key string, values ...string) *v1.Affinity {
+	return &v1.Affinity{NodeAffinity: &v1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &v1.NodeSelector{
+		NodeSelectorTerms: []v1.NodeSelectorTerm{{MatchExpressions: []v1.NodeSelectorRequirement{{Key: key, Operator: v1.NodeSelectorOpIn, Values: values}}}}}}}
+}
+
+// TestToleratedContainers: what older releases took of containers, each fault by itself.
+func TestToleratedContainers(t *testing.T) {
+	for _, c := range []podCase{
+		{Name: "raw devices in a user namespace", Change: func(p *v1.Pod) {
+			p.Spec.HostUsers = ptr.To(false)
+			p.Spec.Containers[0].VolumeDevices = []v1.VolumeDevice{{Name: "claim", DevicePath: "/dev/x"}}
+		}, Want: []string{forbidden("spec.containers[0].volumeDevices")}},
+		{Name: "init container that restarts on resize", Change: initContainer(false, func(c *v1.Container) {
+			c.ResizePolicy = []v1.ContainerResizePolicy{{ResourceName: v1.ResourceCPU, RestartPolicy: v1.RestartContainer}}
+		}), Want: []string{invalid("spec.initContainers[0].resizePolicy")}},
+	} {
+		t.Run(c.Name, func(t *testing.T) {
+			stored := validPod()
+			c.Change(stored)
+			rulestest.Check(t, ValidatePod(stored), c.Want...)
+			changed := stored.DeepCopy()
+			changed.Labels = map[string]string{"new": "label"}
+			rulestest.Check(t, ValidatePodUpdate(changed, stored))
+			template := func(p *v1.Pod) *v1.PodTemplate {
+				return &v1.PodTemplate{ObjectMeta: p.ObjectMeta, Template: v1.PodTemplateSpec{Spec: p.Spec}}
+			}
+			rulestest.Check(t, ValidatePodTemplateUpdate(template(changed), template(stored)))
+		})
+	}
 }
 
 func TestValidatePodEphemeralContainersUpdate(t *testing.T) {
@@ -219,6 +252,43 @@ func TestValidatePodStatusUpdate(t *testing.T) {
 	again := failed.DeepCopy()
 	again.Status.ContainerStatuses = alive
 	rulestest.Check(t, ValidatePodStatusUpdate(again, failed))
+}
+
+// TestContainersThatRunAgain: in a pod that restarts nothing, two containers have ended and run again.
+func TestContainersThatRunAgain(t *testing.T) {
+	rule := func(action v1.ContainerRestartRuleAction) []v1.ContainerRestartRule {
+		return []v1.ContainerRestartRule{{Action: action, ExitCodes: &v1.ContainerRestartRuleOnExitCodes{Operator: v1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{42}}}}
+	}
+	const first, second = "status.containerStatuses[0].state", "status.containerStatuses[1].state"
+	for _, c := range []podCase{
+		{Name: "no rules", Change: func(*v1.Pod) {}, Want: []string{forbidden(first), forbidden(second)}},
+		{Name: "one restarts itself", Change: func(p *v1.Pod) {
+			p.Spec.Containers[0].RestartPolicyRules = rule(v1.ContainerRestartRuleActionRestart)
+		}, Want: []string{forbidden(second)}},
+		{Name: "own policy never", Change: func(p *v1.Pod) { p.Spec.Containers[0].RestartPolicy = ptr.To(v1.ContainerRestartPolicyNever) },
+			Want: []string{forbidden(first), forbidden(second)}},
+		{Name: "own policy always", Change: func(p *v1.Pod) { p.Spec.Containers[0].RestartPolicy = ptr.To(v1.ContainerRestartPolicyAlways) },
+			Want: []string{forbidden(second)}},
+		{Name: "one restarts all", Change: func(p *v1.Pod) {
+			p.Spec.Containers[0].RestartPolicyRules = rule(v1.ContainerRestartRuleActionRestartAllContainers)
+		}},
+		{Name: "an init container restarts all", Change: initContainer(false, func(c *v1.Container) {
+			c.RestartPolicyRules = rule(v1.ContainerRestartRuleActionRestartAllContainers)
+		})},
+	} {
+		t.Run(c.Name, func(t *testing.T) {
+			old := validPod()
+			old.Spec.RestartPolicy = v1.RestartPolicyNever
+			old.Spec.Containers = append(old.Spec.Containers, v1.Container{Name: "d", Image: "img"})
+			c.Change(old)
+			next := old.DeepCopy()
+			for _, name := range []string{"c", "d"} {
+				old.Status.ContainerStatuses = append(old.Status.ContainerStatuses, v1.ContainerStatus{Name: name, State: v1.ContainerState{Terminated: &v1.ContainerStateTerminated{ExitCode: 42}}})
+				next.Status.ContainerStatuses = append(next.Status.ContainerStatuses, v1.ContainerStatus{Name: name, State: v1.ContainerState{Waiting: &v1.ContainerStateWaiting{}}})
+			}
+			rulestest.Check(t, ValidatePodStatusUpdate(next, old), c.Want...)
+		})
+	}
 }
 
 func TestValidatePodBinding(t *testing.T) {

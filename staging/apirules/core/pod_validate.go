@@ -23,6 +23,7 @@ func ValidatePod(pod *v1.Pod) field.ErrorList {
 		errs = append(errs, field.Forbidden(field.NewPath("spec", "nodeName"),
 			"cannot be set until all schedulingGates have been cleared"))
 	}
+	errs = append(errs, seccompMatches(pod, field.NewPath("spec"))...)
 	return append(errs, validateExtendedStatus(&pod.Status)...)
 }
 
@@ -32,6 +33,7 @@ func validatePod(pod *v1.Pod, t tolerance, keepDeletionCost bool) field.ErrorLis
 	errs = append(errs, podAnnotations(pod.Annotations, &pod.Spec, metaPath.Child("annotations"), keepDeletionCost)...)
 	r := podRules{spec: &pod.Spec, meta: &pod.ObjectMeta, tolerance: t, pod: true}
 	errs = append(errs, r.validate(specPath)...)
+	errs = append(errs, tokensWithoutAccount(&pod.Spec, specPath)...)
 	return append(errs, r.profiles(pod.Annotations, specPath)...)
 }
 

@@ -98,6 +98,26 @@ func (r *podRules) projectedToken(t *v1.ServiceAccountTokenProjection, p *field.
 	return append(errs, meta.LocalFilePath(t.Path, p.Child("path"))...)
 }
 
+// tokensWithoutAccount forbids a pod, whose account admission has filled in, to ask for tokens of no account.
+func tokensWithoutAccount(s *v1.PodSpec, p *field.Path) field.ErrorList {
+	if s.ServiceAccountName != "" {
+		return nil
+	}
+	var errs field.ErrorList
+	for i := range s.Volumes {
+		if s.Volumes[i].Projected == nil {
+			continue
+		}
+		for j, source := range s.Volumes[i].Projected.Sources {
+			if source.ServiceAccountToken != nil {
+				errs = append(errs, field.Forbidden(p.Child("volumes").Index(i).Child("projected", "sources").Index(j).Child("serviceAccountToken"),
+					"must not be specified when serviceAccountName is not set"))
+			}
+		}
+	}
+	return errs
+}
+
 func (r *podRules) projectedTrustBundle(b *v1.ClusterTrustBundleProjection, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	byName, bySigner := b.Name != nil, b.SignerName != nil

@@ -88,7 +88,12 @@ func TestValidateProjectedVolumes(t *testing.T) {
 	token := func(seconds int64, path string) v1.VolumeProjection {
 		return v1.VolumeProjection{ServiceAccountToken: &v1.ServiceAccountTokenProjection{ExpirationSeconds: &seconds, Path: path}}
 	}
+	withAccount := func() *v1.Pod { p := validPod(); p.Spec.ServiceAccountName = "default"; return p }
 	rulestest.Cases(t, validPod, ValidatePod, []podCase{
+		{Name: "token of no account", Change: sources(token(600, "a")), Want: []string{forbidden(s + "[0].serviceAccountToken")}},
+	})
+	rulestest.Cases(t, withAccount, ValidatePod, []podCase{
+		{Name: "token", Change: sources(token(600, "a"))},
 		{Name: "no source", Change: sources(v1.VolumeProjection{}), Want: []string{required(s + "[0]")}},
 		{Name: "two in one", Change: sources(v1.VolumeProjection{Secret: &v1.SecretProjection{LocalObjectReference: v1.LocalObjectReference{Name: "s"}}, ConfigMap: &v1.ConfigMapProjection{}}),
 			Want: []string{forbidden(s + "[0].configMap")}},

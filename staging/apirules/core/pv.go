@@ -35,9 +35,14 @@ func SetPersistentVolumeDefaults(pv *v1.PersistentVolume) {
 
 // ValidatePersistentVolume reports faults of a new volume.
 func ValidatePersistentVolume(pv *v1.PersistentVolume) field.ErrorList {
+	return persistentVolume(pv, false)
+}
+
+// persistentVolume rules a volume; anyNodeValue keeps a stored node affinity with odd values.
+func persistentVolume(pv *v1.PersistentVolume, anyNodeValue bool) field.ErrorList {
 	errs := meta.ClusterScoped(&pv.ObjectMeta, meta.SubdomainName)
 	p, s := field.NewPath("spec"), &pv.Spec
-	errs = append(errs, persistentVolumeSpec(s, p)...)
+	errs = append(errs, persistentVolumeSpec(s, anyNodeValue, p)...)
 	errs = append(errs, volumeCapacity(s.Capacity, p.Child("capacity"))...)
 	if s.PersistentVolumeReclaimPolicy != "" {
 		errs = append(errs, meta.In(s.PersistentVolumeReclaimPolicy, p.Child("persistentVolumeReclaimPolicy"),
@@ -53,7 +58,7 @@ func ValidatePersistentVolume(pv *v1.PersistentVolume) field.ErrorList {
 }
 
 // persistentVolumeSpec rules what a volume has that exists and one that is part of another object.
-func persistentVolumeSpec(s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {
+func persistentVolumeSpec(s *v1.PersistentVolumeSpec, anyNodeValue bool, p *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if len(s.AccessModes) == 0 {
 		errs = append(errs, field.Required(p.Child("accessModes"), ""))
@@ -61,7 +66,7 @@ func persistentVolumeSpec(s *v1.PersistentVolumeSpec, p *field.Path) field.Error
 		errs = append(errs, accessModes(s.AccessModes, p.Child("accessModes"))...)
 	}
 	if s.NodeAffinity != nil {
-		errs = append(errs, volumeNodeAffinity(s.NodeAffinity, p.Child("nodeAffinity"))...)
+		errs = append(errs, volumeNodeAffinity(s.NodeAffinity, anyNodeValue, p.Child("nodeAffinity"))...)
 	}
 	errs = append(errs, persistentVolumeSource(s, p)...)
 	if s.VolumeMode != nil {
@@ -73,7 +78,7 @@ func persistentVolumeSpec(s *v1.PersistentVolumeSpec, p *field.Path) field.Error
 // InlinePersistentVolume reports faults of a volume's spec within an attachment at p, which is of a CSI driver and has
 // nothing of the dealings with claims.
 func InlinePersistentVolume(s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {
-	errs := persistentVolumeSpec(s, p)
+	errs := persistentVolumeSpec(s, false, p)
 	forbid := func(set bool, name, words string) {
 		if set {
 			errs = append(errs, field.Forbidden(p.Child(name), words))
@@ -109,11 +114,11 @@ func volumeCapacity(capacity v1.ResourceList, p *field.Path) field.ErrorList {
 	return errs
 }
 
-func volumeNodeAffinity(a *v1.VolumeNodeAffinity, p *field.Path) field.ErrorList {
+func volumeNodeAffinity(a *v1.VolumeNodeAffinity, anyValue bool, p *field.Path) field.ErrorList {
 	if a.Required == nil {
 		return field.ErrorList{field.Required(p.Child("required"), "must specify required node constraints")}
 	}
-	return NodeSelector(a.Required, p.Child("required"))
+	return NodeSelector(a.Required, anyValue, p.Child("required"))
 }
 
 func volumeAttributesClass(s *v1.PersistentVolumeSpec, p *field.Path) field.ErrorList {

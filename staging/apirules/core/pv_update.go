@@ -17,7 +17,8 @@ import (
 func ValidatePersistentVolumeUpdate(newPV, old *v1.PersistentVolume) field.ErrorList {
 	p := field.NewPath("spec")
 	errs := meta.Update(&newPV.ObjectMeta, &old.ObjectMeta)
-	errs = append(errs, ValidatePersistentVolume(newPV)...)
+	oddValue := old.Spec.NodeAffinity != nil && hasOddNodeValue(old.Spec.NodeAffinity.Required)
+	errs = append(errs, persistentVolume(newPV, oddValue)...)
 	if !sameSource(newPV, old) {
 		errs = append(errs, field.Forbidden(p.Child("persistentvolumesource"), fmt.Sprintf("spec.persistentvolumesource is immutable after creation\n%v",
 			diff.Diff(old.Spec.PersistentVolumeSource, newPV.Spec.PersistentVolumeSource))))

@@ -136,7 +136,7 @@ func dataSource(group *string, kind, name string, p *field.Path) field.ErrorList
 	return append(errs, meta.Invalid(g, p.Child("apiGroup"), validation.IsDNS1123Subdomain(g))...)
 }
 
-// ValidatePersistentVolumeClaimUpdate lets a bound claim grow and change its attributes class, and a claim be bound.
+// ValidatePersistentVolumeClaimUpdate lets a claim be bound, and a bound claim grow and change its attributes class.
 func ValidatePersistentVolumeClaimUpdate(newC, oldC *v1.PersistentVolumeClaim) field.ErrorList {
 	p := field.NewPath("spec")
 	errs := meta.Update(&newC.ObjectMeta, &oldC.ObjectMeta)
@@ -145,13 +145,18 @@ func ValidatePersistentVolumeClaimUpdate(newC, oldC *v1.PersistentVolumeClaim) f
 	if o.Spec.VolumeName == "" {
 		n.Spec.VolumeName = o.Spec.VolumeName
 	}
-	if upgradedClass(&oldC.Spec, newC.Annotations, oldC.Annotations) {
+	errs = append(errs, storageClassUpdate(newC, oldC)...)
+	if mayNameClass(newC, oldC) {
 		n.Spec.StorageClassName = o.Spec.StorageClassName
 	}
-	errs = append(errs, claimSize(newC, oldC, p)...)
-	errs = append(errs, attributesClass(newC, oldC, p.Child("volumeAttributesClassName"))...)
-	n.Spec.Resources.Requests = o.Spec.Resources.Requests
-	n.Spec.VolumeAttributesClassName = o.Spec.VolumeAttributesClassName
+	if oldC.Status.Phase == v1.ClaimBound {
+		errs = append(errs, claimSize(newC, oldC, p)...)
+		errs = append(errs, attributesClass(newC, oldC, p.Child("volumeAttributesClassName"))...)
+		if n.Spec.Resources.Requests != nil {
+			n.Spec.Resources.Requests[v1.ResourceStorage] = o.Spec.Resources.Requests[v1.ResourceStorage]
+		}
+		n.Spec.VolumeAttributesClassName = o.Spec.VolumeAttributesClassName
+	}
 	if !apiequality.Semantic.DeepEqual(n.Spec, o.Spec) {
 		errs = append(errs, field.Forbidden(p, fmt.Sprintf("spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n%v",
 			diff.Diff(o.Spec, n.Spec))))
@@ -159,47 +164,49 @@ func ValidatePersistentVolumeClaimUpdate(newC, oldC *v1.PersistentVolumeClaim) f
 	return append(errs, meta.Immutable(newC.Spec.VolumeMode, oldC.Spec.VolumeMode, p.Child("volumeMode"))...)
 }
 
-// upgradedClass allows the old annotation to become the field, once.
-func upgradedClass(old *v1.PersistentVolumeClaimSpec, newA, oldA map[string]string) bool {
-	was, hadAnnotation := oldA[v1.BetaStorageClassAnnotation]
-	is, hasAnnotation := newA[v1.BetaStorageClassAnnotation]
-	if old.StorageClassName != nil {
-		return false
+// storageClassUpdate keeps the annotation that named the class before there was a field, unless the field takes its place.
+func storageClassUpdate(newC, oldC *v1.PersistentVolumeClaim) field.ErrorList {
+	was, is := oldC.Annotations[v1.BetaStorageClassAnnotation], newC.Annotations[v1.BetaStorageClassAnnotation]
+	if was == is || classFromAnnotation(newC, oldC) {
+		return nil
 	}
-	return !hadAnnotation || hasAnnotation && was == is || !hasAnnotation
+	return field.ErrorList{field.Invalid(field.NewPath("metadata", "annotations", v1.BetaStorageClassAnnotation), is, "field is immutable")}
+}
+
+// mayNameClass lets a claim without any class get one (KEP-3333), and one with the annotation get the same by the field.
+func mayNameClass(newC, oldC *v1.PersistentVolumeClaim) bool {
+	_, annotated := oldC.Annotations[v1.BetaStorageClassAnnotation]
+	return oldC.Spec.StorageClassName == nil && !annotated || classFromAnnotation(newC, oldC)
+}
+
+// classFromAnnotation says whether the class that a claim had by annotation only becomes its field.
+func classFromAnnotation(newC, oldC *v1.PersistentVolumeClaim) bool {
+	was, annotated := oldC.Annotations[v1.BetaStorageClassAnnotation]
+	is, kept := newC.Annotations[v1.BetaStorageClassAnnotation]
+	class := newC.Spec.StorageClassName
+	return annotated && oldC.Spec.StorageClassName == nil && class != nil && *class == was && (!kept || is == was)
 }
 
 // claimSize lets the request of a bound claim grow, and shrink again down to what the volume has (KEP-1790).
 func claimSize(newC, oldC *v1.PersistentVolumeClaim, p *field.Path) field.ErrorList {
-	if apiequality.Semantic.DeepEqual(newC.Spec.Resources.Requests, oldC.Spec.Resources.Requests) {
-		return nil
-	}
-	rp := p.Child("resources", "requests")
-	if oldC.Status.Phase != v1.ClaimBound {
-		return field.ErrorList{field.Forbidden(p, "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims")}
-	}
 	newSize, oldSize := newC.Spec.Resources.Requests[v1.ResourceStorage], oldC.Spec.Resources.Requests[v1.ResourceStorage]
 	capacity := oldC.Status.Capacity[v1.ResourceStorage]
 	if newSize.Cmp(oldSize) < 0 && newSize.Cmp(capacity) <= 0 {
-		return field.ErrorList{field.Forbidden(rp.Child("storage"), "field can not be less than status.capacity")}
+		return field.ErrorList{field.Forbidden(p.Child("resources", "requests", "storage"), "field can not be less than status.capacity")}
 	}
 	return nil
 }
 
+// attributesClass lets a wish that cannot be met be taken back, but not the class that the volume has already (KEP-3751).
 func attributesClass(newC, oldC *v1.PersistentVolumeClaim, p *field.Path) field.ErrorList {
 	n, o := newC.Spec.VolumeAttributesClassName, oldC.Spec.VolumeAttributesClassName
-	if ptr.Equal(n, o) {
+	if ptr.Deref(oldC.Status.CurrentVolumeAttributesClassName, "") == "" || ptr.Deref(o, "") == "" || ptr.Deref(n, "") != "" {
 		return nil
 	}
-	switch {
-	case oldC.Status.Phase != v1.ClaimBound && o != nil:
-		return field.ErrorList{field.Forbidden(p, "may only be changed when the claim is bound")}
-	case ptr.Deref(o, "") != "" && n == nil:
+	if n == nil {
 		return field.ErrorList{field.Forbidden(p, "update from non-nil value to nil is forbidden")}
-	case ptr.Deref(o, "") != "" && *n == "":
-		return field.ErrorList{field.Forbidden(p, "update from non-empty value to empty value is forbidden")}
 	}
-	return nil
+	return field.ErrorList{field.Forbidden(p, "update from non-empty value to empty value is forbidden")}
 }
 
 // ValidatePersistentVolumeClaimStatusUpdate rules what the controllers of a claim report.

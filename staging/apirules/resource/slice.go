@@ -68,7 +68,7 @@ func nodeSelection(name *string, selector *corev1.NodeSelector, all, perDevice *
 	}
 	if selector != nil {
 		set = append(set, "nodeSelector")
-		errs = append(errs, core.NodeSelector(selector, p.Child("nodeSelector"))...)
+		errs = append(errs, core.NodeSelector(selector, false, p.Child("nodeSelector"))...)
 		if len(selector.NodeSelectorTerms) != 1 {
 			errs = append(errs, field.Invalid(p.Child("nodeSelector", "nodeSelectorTerms"), selector.NodeSelectorTerms, "must have exactly one node selector term"))
 		}
