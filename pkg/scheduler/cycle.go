@@ -64,6 +64,10 @@ func (s *Scheduler) claim(ctx context.Context, a *attempt) *framework.Status {
 	if err := s.cache.AssumePod(a.queued.Info, a.node); err != nil {
 		return framework.AsStatus(err)
 	}
+	if s.queue.Gone(a.pod.UID) {
+		// Nobody will tell that it has gone again.
+		return framework.NewStatus(framework.Unschedulable, "pod was deleted while it was scheduled")
+	}
 	// The pod is counted on its node now; room in prospect is not needed any more.
 	s.nominator.DeleteNominatedPodIfExists(a.pod)
 	if status := a.profile.RunReservePluginsReserve(ctx, a.state, a.pod, a.node); !status.IsSuccess() {
@@ -80,16 +84,9 @@ func (s *Scheduler) giveUp(ctx context.Context, a *attempt, status *framework.St
 			klog.FromContext(ctx).Error(err, "Could not take pod off its node", "pod", klog.KObj(a.pod), "node", a.node)
 		}
 		// To others this is as if a pod on that node had been deleted. The pod itself did not lack that room.
-		s.queue.NotifyOthers(ctx, a.queued, podDeleted, a.onNode(), nil)
+		s.queue.NotifyOthers(ctx, a.queued, podDeleted, onNodeNamed(a.pod, a.node), nil)
 	}
 	s.bindingFailed(ctx, a, status)
-}
-
-// onNode is the pod as it would be on its node, for plugins that ask what a deleted pod leaves behind.
-func (a *attempt) onNode() *v1.Pod {
-	pod := *a.pod
-	pod.Spec.NodeName = a.node
-	return &pod
 }
 
 // cycleFailed takes a pod without a node back to the queue. If it fits nowhere, plugins may make room for it first.

@@ -98,7 +98,7 @@ func (s *Scheduler) podChanged(old, pod *v1.Pod) {
 	case is == inQueue:
 		s.podInQueue(old, pod, was)
 	default:
-		s.podLeft(old, was)
+		s.podLeft(old, pod, was)
 	}
 }
 
@@ -142,22 +142,38 @@ func (s *Scheduler) podInQueue(old, pod *v1.Pod, was place) {
 	}
 }
 
-func (s *Scheduler) podLeft(old *v1.Pod, was place) {
-	switch was {
-	case onNode:
-		if err := s.cache.RemovePod(old); err != nil {
-			klog.FromContext(s.handling).Error(err, "Deleted pod may still be counted", "pod", klog.KObj(old))
-		}
-		s.queue.Notify(s.handling, podDeleted, old, nil)
-	case inQueue:
-		s.queue.Delete(old)
-		s.nominator.DeleteNominatedPodIfExists(old)
-		s.waiting.Reject(old.UID, "pod was deleted")
-		if old.Status.NominatedNodeName != "" {
-			// Others may have the room that was kept for it.
-			s.queue.Notify(s.handling, podDeleted, old, nil)
-		}
+// podLeft forgets a pod that is nobody's any more. Where it was last seen does not say where it is: the cache may have it
+// assumed on a node that the informer never showed, and it may have been bound, and have ended, in one change.
+func (s *Scheduler) podLeft(old, pod *v1.Pod, was place) {
+	last := old
+	if last == nil {
+		last = pod
 	}
+	if was != elsewhere || pod == nil {
+		// Before the cache is looked at: a cycle that assumes the pod meanwhile sees afterwards that it has gone.
+		s.queue.Delete(last)
+		s.nominator.DeleteNominatedPodIfExists(last)
+		s.waiting.Reject(last.UID, "pod was deleted")
+	}
+	if node, counted := s.cache.NodeOf(last.UID); counted {
+		if err := s.cache.RemovePod(last); err != nil {
+			klog.FromContext(s.handling).Error(err, "Deleted pod may still be counted", "pod", klog.KObj(last))
+		}
+		s.queue.Notify(s.handling, podDeleted, onNodeNamed(last, node), nil)
+	} else if was == onNode || last.Status.NominatedNodeName != "" {
+		// Others may have the room that was kept for it.
+		s.queue.Notify(s.handling, podDeleted, last, nil)
+	}
+}
+
+// onNodeNamed is a pod as it is, or would be, on a node, for plugins that ask what a deleted pod leaves behind.
+func onNodeNamed(pod *v1.Pod, node string) *v1.Pod {
+	if pod.Spec.NodeName == node {
+		return pod
+	}
+	moved := *pod
+	moved.Spec.NodeName = node
+	return &moved
 }
 
 // nodeChanged keeps the cache's nodes, and tells the queue.

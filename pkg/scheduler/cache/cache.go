@@ -113,6 +113,17 @@ func (c *Cache) IsAssumed(uid types.UID) bool {
 	return ok && known.assumed
 }
 
+// NodeOf is the node that a pod is counted on, assumed or not.
+func (c *Cache) NodeOf(uid types.UID) (name string, counted bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	known, ok := c.pods[uid]
+	if !ok {
+		return "", false
+	}
+	return known.nodeName, true
+}
+
 // SetPod counts a pod on the node that the API server says it is on. It confirms an assumed pod, and moves it when it
 // was assumed on another node.
 func (c *Cache) SetPod(pod *v1.Pod) error {

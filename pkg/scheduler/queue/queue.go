@@ -148,6 +148,14 @@ func (q *Queue) Delete(pod *v1.Pod) {
 	}
 }
 
+// Gone says whether a pod in flight was taken out meanwhile.
+func (q *Queue) Gone(uid types.UID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p, ok := q.pods[uid]
+	return ok && p.gone
+}
+
 // Pop takes the next pod and waits until there is one. It must be followed by Done or Return. Only one goroutine may
 // pop.
 func (q *Queue) Pop(ctx context.Context) (*Pod, error) {
