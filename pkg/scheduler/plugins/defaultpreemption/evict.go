@@ -80,9 +80,17 @@ func (p *Plugin) clearNomination(ctx context.Context, pod *v1.Pod) error {
 	if pod.Status.NominatedNodeName == "" {
 		return nil
 	}
-	patch := []byte(`{"status":{"nominatedNodeName":null}}`)
-	_, err := p.handle.ClientSet().CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
-	if err != nil && !apierrors.IsNotFound(err) {
+	// The UID keeps another pod, made anew under the name, from losing its own.
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": pod.UID},
+		"status":   map[string]any{"nominatedNodeName": nil},
+	})
+	if err != nil {
+		return fmt.Errorf("encode status patch: %w", err)
+	}
+	_, err = p.handle.ClientSet().CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	// A conflict is about the UID: the pod is gone.
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("clear nominated node of pod %s: %w", klog.KObj(pod), err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package defaultpreemption
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	k8stesting "k8s.io/client-go/testing"
@@ -178,6 +180,25 @@ func evictions(t *testing.T, e *plugintest.Env) []string {
 	}
 	slices.Sort(deleted)
 	return deleted
+}
+
+// TestClearsOneNomination: the patch names the pod by UID, and a pod made anew under its name is no error.
+func TestClearsOneNomination(t *testing.T) {
+	e := plugintest.New(t, Name, New, nil)
+	var patches []string
+	e.Client.PrependReactor("patch", "pods", func(action k8stesting.Action) (bool, runtime.Object, error) {
+		patches = append(patches, string(action.(k8stesting.PatchAction).GetPatch()))
+		return true, nil, apierrors.NewConflict(v1.Resource("pods"), "lesser", errors.New("the UID is another"))
+	})
+	for _, p := range []*v1.Pod{pod(t, "none", 1, "1", ""), pod(t, "lesser", 1, "1", "status: {nominatedNodeName: a}")} {
+		if err := e.Plugin.(*Plugin).clearNomination(context.Background(), p); err != nil {
+			t.Error(err)
+		}
+	}
+	want := []string{`{"metadata":{"uid":"lesser"},"status":{"nominatedNodeName":null}}`}
+	if diff := cmp.Diff(want, patches); diff != "" {
+		t.Errorf("patches (-want +got):\n%s", diff)
+	}
 }
 
 func TestSplitByBudget(t *testing.T) {
