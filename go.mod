@@ -46,6 +46,7 @@ require (
 	k8s.io/cri-api v0.36.6
 	k8s.io/cri-client v0.36.6
 	k8s.io/cri-streaming v0.36.6
+	k8s.io/dynamic-resource-allocation v0.36.6
 	k8s.io/endpointslice v0.36.6
 	k8s.io/klog/v2 v2.140.0
 	k8s.io/kube-aggregator v0.36.6
@@ -188,7 +189,6 @@ require (
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
-	k8s.io/dynamic-resource-allocation v0.36.6 // indirect
 	k8s.io/gengo/v2 v2.0.0-20250922181213-ec3ebc5fd46b // indirect
 	k8s.io/kms v0.36.6 // indirect
 	k8s.io/metrics v0.36.6 // indirect

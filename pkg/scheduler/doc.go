@@ -8,7 +8,7 @@
 // One goroutine runs cycles (cycle.go): it takes a pod from the queue, brings the snapshot up to date, lets the pod's
 // profile decide, counts the pod on its node in the cache, and goes on. The binding (bind.go) follows in a goroutine of
 // its own, of which there is a bounded number. What fails comes back to the queue (failure.go). Informer handlers
-// (handlers.go) feed cache and queue.
+// (handlers.go for pods and nodes, events.go for what else plugins ask for) feed cache and queue.
 //
 //	config/   reads, defaults and checks the configuration
 //	cache/    nodes, pods on them, snapshots

@@ -33,7 +33,7 @@ func (s *Scheduler) watch(f informers.SharedInformerFactory) error {
 	for _, p := range s.profiles {
 		s.synced = append(s.synced, p.Synced()...)
 	}
-	return nil
+	return s.watchOthers(f)
 }
 
 // typed calls back with the older and the newer object of a change; nil for none.

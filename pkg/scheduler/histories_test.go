@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/component-helpers/storage/volume"
+	"k8s.io/utils/ptr"
 
 	"github.com/proa-sh/proa/pkg/scheduler/profile"
 )
@@ -142,4 +147,51 @@ func (h *podHistory) where() string {
 	}
 	_, pods, assumed := h.s.cache.Counts()
 	return fmt.Sprintf("queue %d, cache %d, assumed %d", queued, pods, assumed)
+}
+
+// TestSchedulerWaitsForClaims: a pod waits for its claims with the reason in its condition, and goes on when they are bound.
+func TestSchedulerWaitsForClaims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, nil, newNode("n", "4"))
+		uses := func(p *v1.Pod) {
+			p.Spec.Volumes = []v1.Volume{{Name: "v", VolumeSource: v1.VolumeSource{PersistentVolumeClaim: &v1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
+		}
+		wants := func(p *v1.Pod) {
+			p.Spec.ResourceClaims = []v1.PodResourceClaim{{Name: "gpu", ResourceClaimName: ptr.To("gpu")}}
+		}
+		c.create(newPod("p", "1", uses), newPod("q", "1", wants))
+		check := func(name, node, condition string) {
+			t.Helper()
+			pod := c.pod(name)
+			if diff := cmp.Diff([]string{node, condition}, []string{pod.Spec.NodeName, conditionOf(pod)}); diff != "" {
+				t.Errorf("node and condition of %s (-want +got):\n%s", name, diff)
+			}
+		}
+		const never = " preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+		check("p", "", `False Unschedulable: 0/1 nodes are available: persistentvolumeclaim "data" not found.`+never)
+		check("q", "", `False Unschedulable: 0/1 nodes are available: resourceclaim "gpu" not found.`+never)
+
+		ctx := context.Background()
+		claims, volumes := c.client.CoreV1().PersistentVolumeClaims("default"), c.client.CoreV1().PersistentVolumes()
+		claim := &v1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "data", UID: "data"}}
+		if _, err := claims.Create(ctx, claim, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		pass(15 * time.Second)
+		check("p", "", "False Unschedulable: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."+never)
+
+		if _, err := volumes.Create(ctx, &v1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pv", UID: "pv"}}, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		claim = claim.DeepCopy()
+		claim.Annotations = map[string]string{volume.AnnBindCompleted: "yes"}
+		claim.Spec.VolumeName, claim.Status.Phase = "pv", v1.ClaimBound
+		if _, err := claims.Update(ctx, claim, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		pass(15 * time.Second)
+		if node := c.pod("p").Spec.NodeName; node != "n" {
+			t.Errorf("pod is on node %q when its claim is bound, want n", node)
+		}
+	})
 }

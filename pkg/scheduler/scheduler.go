@@ -59,6 +59,7 @@ type Scheduler struct {
 	waiting     *profile.Waiting
 	profiles    map[string]*profile.Profile
 	recorders   map[string]events.EventRecorderLogger
+	hints       map[string]queue.Hints // by profile
 	synced      []cache.DoneChecker
 	isSynced    atomic.Bool
 	// handling is the context of informer handlers; set before they are called.
@@ -159,6 +160,7 @@ func (s *Scheduler) makeQueue(cfg Config) error {
 	if maxUnschedulable == 0 {
 		maxUnschedulable = defaultMaxUnschedulable
 	}
+	s.hints = hints
 	s.queue = queue.New(queue.Config{
 		Less:             less,
 		PreEnqueue:       s.preEnqueue,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	componentconfig "k8s.io/component-base/config/v1alpha1"
 	configv1 "k8s.io/kube-scheduler/config/v1"
@@ -97,6 +98,10 @@ func newArgs(plugin string) runtime.Object {
 		return &configv1.NodeResourcesBalancedAllocationArgs{}
 	case "PodTopologySpread":
 		return &configv1.PodTopologySpreadArgs{}
+	case "VolumeBinding":
+		return &configv1.VolumeBindingArgs{}
+	case "DynamicResources":
+		return &configv1.DynamicResourcesArgs{}
 	default:
 		return nil
 	}
@@ -123,6 +128,11 @@ func defaultArgs(obj runtime.Object) {
 		defaultResources(&args.Resources)
 	case *configv1.PodTopologySpreadArgs:
 		setIfZero(&args.DefaultingType, configv1.SystemDefaulting)
+	case *configv1.VolumeBindingArgs:
+		setIfNil(&args.BindTimeoutSeconds, 600)
+	case *configv1.DynamicResourcesArgs:
+		setIfNil(&args.FilterTimeout, metav1.Duration{Duration: configv1.DynamicResourcesFilterTimeoutDefault})
+		setIfNil(&args.BindingTimeout, metav1.Duration{Duration: configv1.DynamicResourcesBindingTimeoutDefault})
 	}
 }
 

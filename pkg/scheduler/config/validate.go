@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -109,6 +110,13 @@ func validateArgs(path *field.Path, obj runtime.Object) field.ErrorList {
 		return validateResources(path.Child("resources"), args.Resources, 1)
 	case *configv1.PodTopologySpreadArgs:
 		return validateSpread(path, args)
+	case *configv1.VolumeBindingArgs:
+		if v := ptr.Deref(args.BindTimeoutSeconds, 0); v < 0 {
+			return field.ErrorList{field.Invalid(path.Child("bindTimeoutSeconds"), v, "invalid BindTimeoutSeconds, should not be a negative value")}
+		}
+		return nil
+	case *configv1.DynamicResourcesArgs:
+		return validateDynamicResources(path, args)
 	default:
 		return nil
 	}
@@ -187,6 +195,17 @@ func validateResources(path *field.Path, resources []configv1.ResourceSpec, maxW
 		if r.Weight < 1 || r.Weight > maxWeight {
 			faults = append(faults, field.Invalid(path.Index(i).Child("weight"), r.Weight, fmt.Sprintf("not in valid range [1-%d]", maxWeight)))
 		}
+	}
+	return faults
+}
+
+func validateDynamicResources(path *field.Path, args *configv1.DynamicResourcesArgs) field.ErrorList {
+	var faults field.ErrorList
+	if d := ptr.Deref(args.FilterTimeout, metav1.Duration{}); d.Duration < 0 {
+		faults = append(faults, field.Invalid(path.Child("filterTimeout"), d, "must be zero or positive"))
+	}
+	if d := args.BindingTimeout; d != nil && d.Duration < time.Second {
+		faults = append(faults, field.Invalid(path.Child("bindingTimeout"), *d, "must be at least 1 second"))
 	}
 	return faults
 }

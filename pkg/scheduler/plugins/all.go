@@ -4,6 +4,7 @@ import (
 	"github.com/proa-sh/proa/pkg/scheduler/config"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/defaultbinder"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/defaultpreemption"
+	"github.com/proa-sh/proa/pkg/scheduler/plugins/dynamicresources"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/imagelocality"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/interpodaffinity"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/nodeaffinity"
@@ -16,6 +17,7 @@ import (
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/prioritysort"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/schedulinggates"
 	"github.com/proa-sh/proa/pkg/scheduler/plugins/tainttoleration"
+	"github.com/proa-sh/proa/pkg/scheduler/plugins/volumebinding"
 	"github.com/proa-sh/proa/pkg/scheduler/profile"
 )
 
@@ -24,6 +26,7 @@ func Factories() map[string]profile.Factory {
 	return map[string]profile.Factory{
 		defaultbinder.Name:                   defaultbinder.New,
 		defaultpreemption.Name:               defaultpreemption.New,
+		dynamicresources.Name:                dynamicresources.New,
 		imagelocality.Name:                   imagelocality.New,
 		interpodaffinity.Name:                interpodaffinity.New,
 		nodeaffinity.Name:                    nodeaffinity.New,
@@ -36,6 +39,7 @@ func Factories() map[string]profile.Factory {
 		prioritysort.Name:                    prioritysort.New,
 		schedulinggates.Name:                 schedulinggates.New,
 		tainttoleration.Name:                 tainttoleration.New,
+		volumebinding.Name:                   volumebinding.New,
 	}
 }
 
@@ -51,8 +55,10 @@ func Defaults() []config.Setting {
 		{Name: nodeaffinity.Name, Weight: 2},
 		{Name: nodeports.Name},
 		{Name: noderesourcesfit.Name, Weight: 1},
+		{Name: volumebinding.Name},
 		{Name: podtopologyspread.Name, Weight: 2},
 		{Name: interpodaffinity.Name, Weight: 2},
+		{Name: dynamicresources.Name},
 		{Name: defaultpreemption.Name},
 		{Name: noderesourcesbalancedallocation.Name, Weight: 1},
 		{Name: imagelocality.Name, Weight: 1},
