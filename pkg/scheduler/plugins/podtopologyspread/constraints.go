@@ -91,15 +91,9 @@ func withLabelKeys(selector labels.Selector, keys []string, podLabels labels.Set
 // defaultSelector selects the pods that belong together with a pod: by the services that select it, and by its
 // controller.
 func (p *Plugin) defaultSelector(pod *v1.Pod) (labels.Selector, error) {
-	set := labels.Set{}
-	services, err := p.services.Services(pod.Namespace).List(labels.Everything())
+	set, err := p.serviceSelector(pod)
 	if err != nil {
-		return nil, fmt.Errorf("list services: %w", err)
-	}
-	for _, s := range services {
-		if len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels)) {
-			maps.Copy(set, s.Spec.Selector)
-		}
+		return nil, err
 	}
 	selector := labels.NewSelector()
 	if len(set) > 0 {
@@ -118,6 +112,41 @@ func (p *Plugin) defaultSelector(pod *v1.Pod) (labels.Selector, error) {
 	}
 	requirements, _ := owned.Requirements()
 	return selector.Add(requirements...), nil
+}
+
+// bySelector is the index of services by a label that the pods of each must have.
+const bySelector = "selector"
+
+func selectorKey(namespace, label, value string) string {
+	return namespace + "\x00" + label + "\x00" + value
+}
+
+// selectorKeys are the index keys of a service: one, of the first label of its selector.
+func selectorKeys(obj any) ([]string, error) {
+	service, ok := obj.(*v1.Service)
+	if !ok || len(service.Spec.Selector) == 0 {
+		return nil, nil
+	}
+	first := slices.Min(slices.Collect(maps.Keys(service.Spec.Selector)))
+	return []string{selectorKey(service.Namespace, first, service.Spec.Selector[first])}, nil
+}
+
+// serviceSelector is what the services that select a pod ask of it, all together.
+func (p *Plugin) serviceSelector(pod *v1.Pod) (labels.Set, error) {
+	set := labels.Set{}
+	for label, value := range pod.Labels {
+		services, err := p.services.ByIndex(bySelector, selectorKey(pod.Namespace, label, value))
+		if err != nil {
+			return nil, fmt.Errorf("list services: %w", err)
+		}
+		for _, obj := range services {
+			service, ok := obj.(*v1.Service)
+			if ok && labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pod.Labels)) {
+				maps.Copy(set, service.Spec.Selector)
+			}
+		}
+	}
+	return set, nil
 }
 
 // ownerSelector is the selector of the kinds of controllers that make pods which spread.

@@ -28,7 +28,7 @@ type Plugin struct {
 	defaults []v1.TopologySpreadConstraint
 	system   bool
 
-	services     corelisters.ServiceLister
+	services     clientcache.Indexer // has bySelector
 	controllers  corelisters.ReplicationControllerLister
 	replicaSets  appslisters.ReplicaSetLister
 	statefulSets appslisters.StatefulSetLister
@@ -77,24 +77,34 @@ func New(_ context.Context, obj runtime.Object, handle framework.Handle) (framew
 		p.defaults = systemDefaults()
 	}
 	if len(p.defaults) > 0 {
-		p.watchOwners()
+		if err := p.watchOwners(); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
 
 // watchOwners gets what default constraints take their selectors from.
-func (p *Plugin) watchOwners() {
+func (p *Plugin) watchOwners() error {
 	core, apps := p.handle.SharedInformerFactory().Core().V1(), p.handle.SharedInformerFactory().Apps().V1()
-	p.services = core.Services().Lister()
+	services := core.Services().Informer()
+	// Another profile may have added the index.
+	if _, ok := services.GetIndexer().GetIndexers()[bySelector]; !ok {
+		if err := services.AddIndexers(clientcache.Indexers{bySelector: selectorKeys}); err != nil {
+			return fmt.Errorf("index services by selector: %w", err)
+		}
+	}
+	p.services = services.GetIndexer()
 	p.controllers = core.ReplicationControllers().Lister()
 	p.replicaSets = apps.ReplicaSets().Lister()
 	p.statefulSets = apps.StatefulSets().Lister()
 	for _, informer := range []clientcache.SharedIndexInformer{
-		core.Services().Informer(), core.ReplicationControllers().Informer(),
+		services, core.ReplicationControllers().Informer(),
 		apps.ReplicaSets().Informer(), apps.StatefulSets().Informer(),
 	} {
 		p.synced = append(p.synced, informer.HasSyncedChecker())
 	}
+	return nil
 }
 
 // Name is the plugin's name.
