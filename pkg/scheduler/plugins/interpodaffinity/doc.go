@@ -2,8 +2,9 @@
 // topology domain with certain other pods. Anti-affinity holds both ways: a pod is also kept out by those that are there.
 //
 // It extends preFilter, filter, preScore and score. How many pods speak for or against each domain is counted once for
-// all pods that ask the same (class), and kept up to date from the snapshot's changes.
+// all pods that ask the same (class), and kept up to date from the snapshot's changes. Labels that nobody asks for do not
+// tell pods apart (keys.go).
 //
 // Tests: TestFilter, TestFilterExtensions (what if a pod were there), TestScore, TestKeptCounts (against fresh ones),
-// TestHints.
+// TestClasses, TestHints.
 package interpodaffinity

@@ -122,7 +122,10 @@ func (p *Plugin) PreFilter(_ context.Context, state framework.CycleState, pod *v
 		return nil, framework.NewStatus(framework.Skip)
 	}
 	p.forgetIfNamespacesChanged()
-	key, err := classKey(pod)
+	if err := p.updateKeys(lister); err != nil {
+		return nil, framework.AsStatus(err)
+	}
+	key, err := classKey(pod, p.asked.keys)
 	if err != nil {
 		return nil, framework.AsStatus(err)
 	}
@@ -142,7 +145,10 @@ func (p *Plugin) PreFilter(_ context.Context, state framework.CycleState, pod *v
 	if len(class.question.affinity)+len(class.question.antiAffinity) == 0 && class.existing.Empty() {
 		return nil, framework.NewStatus(framework.Skip)
 	}
-	state.Write(filterKey, &filterState{question: class.question, counts: class.counts})
+	// Pods of a class may differ in labels that only a pod asks for that is added for the sake of argument.
+	question := *class.question
+	question.pod = pod
+	state.Write(filterKey, &filterState{question: &question, counts: class.counts})
 	return nil, nil
 }
 

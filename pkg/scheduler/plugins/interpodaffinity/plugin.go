@@ -36,6 +36,7 @@ type Plugin struct {
 	// What follows belongs to the goroutine that runs cycles.
 
 	seenNamespaces int64
+	asked          askedKeys
 	filterClasses  *domains.Memo[*filterClass]
 	scoreClasses   *domains.Memo[*scoreClass]
 

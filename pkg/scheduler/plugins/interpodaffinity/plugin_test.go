@@ -243,6 +243,37 @@ func TestScore(t *testing.T) {
 	}
 }
 
+// firstOnly is a term for pods with index 1.
+const firstOnly = "{labelSelector: {matchExpressions: [{key: index, operator: In, values: ['1']}]}, topologyKey: zone}"
+
+// TestClasses: pods that differ in a label which no term names are counted once for all; when one comes to name it, they
+// are told apart.
+func TestClasses(t *testing.T) {
+	e := env(t, nil).Nodes(threeNodes(t)...).Pods(on("a1", pod(t, "x", "db", mustAvoid(term("web", "zone", "")))))
+	indexed := func(index string) *v1.Pod {
+		p := pod(t, "web-"+index, "web", "")
+		p.Labels["index"] = index
+		return p
+	}
+	check := func(index string, classes int, want map[string]string) {
+		t.Helper()
+		if diff := cmp.Diff(want, e.Filter(indexed(index))); diff != "" {
+			t.Errorf("status of pod %s (-want +got):\n%s", index, diff)
+		}
+		if got := e.Plugin.(*Plugin).filterClasses.Len(); got != classes {
+			t.Errorf("after pod %s there are %d classes, want %d", index, got, classes)
+		}
+	}
+	inB := map[string]string{"a1": keptOut, "a2": keptOut, "b1": ""}
+	check("1", 1, inB)
+	check("2", 1, inB)
+	check("3", 1, inB)
+	e.Pods(on("b1", pod(t, "y", "db", mustAvoid(firstOnly))))
+	check("1", 1, map[string]string{"a1": keptOut, "a2": keptOut, "b1": keptOut})
+	check("2", 2, inB)
+	check("3", 3, inB)
+}
+
 // TestKeptCounts lets a cluster change at random, and compares the plugin that has kept its counts through all changes
 // with one that has just begun.
 func TestKeptCounts(t *testing.T) {
@@ -250,10 +281,13 @@ func TestKeptCounts(t *testing.T) {
 	kinds := []string{
 		"", mustJoin(term("web", "zone", "")), mustAvoid(term("web", v1.LabelHostname, "")), mustAvoid(term("db", "zone", "")),
 		likes(3, term("db", "zone", "")), dislikes(2, term("web", v1.LabelHostname, "")),
+		mustAvoid(firstOnly), likes(1, firstOnly),
 	}
 	apps := []string{"web", "db"}
 	some := func(name string) *v1.Pod {
-		return pod(t, name, apps[random.IntN(2)], kinds[random.IntN(len(kinds))])
+		p := pod(t, name, apps[random.IntN(2)], kinds[random.IntN(len(kinds))])
+		p.Labels["index"] = []string{"1", "2", "3"}[random.IntN(3)]
+		return p
 	}
 	kept := env(t, nil).Nodes(threeNodes(t)...)
 	nodes, pods := threeNodes(t), map[string]*v1.Pod{}

@@ -118,7 +118,10 @@ func (p *Plugin) PreScore(_ context.Context, state framework.CycleState, pod *v1
 		return framework.NewStatus(framework.Skip)
 	}
 	p.forgetIfNamespacesChanged()
-	key, err := classKey(pod)
+	if err := p.updateKeys(lister); err != nil {
+		return framework.AsStatus(err)
+	}
+	key, err := classKey(pod, p.asked.keys)
 	if err != nil {
 		return framework.AsStatus(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/kube-scheduler/framework"
 
 	"github.com/proa-sh/proa/pkg/scheduler/cache"
@@ -15,6 +16,7 @@ import (
 
 // question is what is the same for all pods of a class: who they are to others, and what they ask of others.
 type question struct {
+	// pod is one of them.
 	pod             *v1.Pod
 	namespaceLabels labels.Set
 
@@ -65,11 +67,14 @@ func matchesAll(terms []framework.AffinityTerm, pod *v1.Pod) bool {
 	return len(terms) > 0
 }
 
-// classKey is equal for pods that ask the same.
-func classKey(pod *v1.Pod) (string, error) {
+// classKey is equal for pods that ask the same, and are the same to all whose terms mean pods by the labels asked for.
+func classKey(pod *v1.Pod, asked sets.Set[string]) (string, error) {
 	var b strings.Builder
 	b.WriteString(pod.Namespace)
 	for _, key := range slices.Sorted(maps.Keys(pod.Labels)) {
+		if !asked.Has(key) {
+			continue
+		}
 		b.WriteByte(0)
 		b.WriteString(key)
 		b.WriteByte(0)
