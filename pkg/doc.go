@@ -11,7 +11,8 @@
 //
 //   - controllers has one folder a controller, each a pure plan and a thin controller; controllermanager runs them.
 //   - scheduler gives pods nodes, by plugins on the published framework interfaces.
-//   - kubelet runs pods by a container runtime: stages that know values and not each other, put together in kubelet.go.
+//   - kubelet runs pods by a container runtime: stages that know values and not each other, put together in
+//     pkg/kubelet/kubelet.go.
 //   - proxy makes Services reachable by nftables; network gives pods addresses and names.
 //   - cluster is what the command proa does: it starts all of this, with etcd and containerd, in one process, keeps a
 //     ledger of every change to the host, and makes further nodes of namespaces on the same machine.
@@ -34,10 +35,11 @@
 // A controller: write controllers/<name>/{doc,plan,controller}.go after the model of controllers/replicaset: plan is a pure
 // function from what was observed to actions; add one line to controllers/all.go.
 //
-// A scheduler plugin: write scheduler/plugins/<name>/ after the model of noderesourcesfit, add one line to plugins/all.go.
+// A scheduler plugin: write scheduler/plugins/<name>/ after the model of noderesourcesfit, add one line to
+// pkg/scheduler/plugins/all.go.
 //
 // An admission plugin: write apiserver/admission/<name>.go after the model of toleration_seconds.go, add one line to
-// admission/plugins.go.
+// pkg/apiserver/admission/plugins.go.
 //
 // A volume type: write one file in kubelet/volumes after the model of configmap, add one line to its list.
 //

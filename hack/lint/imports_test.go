@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os/exec"
 	"path"
 	"slices"
@@ -13,74 +14,150 @@ import (
 
 const module = "github.com/proa-sh/proa"
 
-// layers is the whole import policy: a package whose path is matched by the key (the longest match counts) may import, of
-// this project, the packages that the list matches, besides those below its own key. A star in a key stands for one path
-// element, and the same one in the list.
+// layers is the whole import policy: a package may import, of this project, what the list of its own path names, all below
+// those included, and what lies below itself. A star stands for one path element. Each package has a line: a new one gets
+// its own, for the line of its parent says nothing of it (TestLayersAreExact).
 var layers = map[string][]string{
-	"staging/apidef":   {},
-	"staging/apirules": {},
-	"manifests":        {},
-	"pkg":              {}, // the map
-	"pkg/quota":        {"pkg/pods"},
+	"manifests":                           {},
+	"staging/apidef":                      {},
+	"staging/apirules":                    {},
+	"staging/apirules/*":                  {"staging/apirules/core", "staging/apirules/meta"},
+	"staging/apirules/internal/rulestest": {},
+
+	"pkg": {}, // the map
 
 	// Leaves: pure questions about one kind.
-	"pkg/pods":     {},
 	"pkg/nodes":    {},
+	"pkg/pods":     {},
+	"pkg/quota":    {"pkg/pods"},
 	"pkg/services": {},
 
 	"pkg/component": {},
 
-	"pkg/api": {"staging/apidef", "staging/apirules"},
+	"pkg/api":   {"staging/apidef", "staging/apirules"},
+	"pkg/api/*": {"pkg/api/columns", "pkg/api/convert", "staging/apidef", "staging/apirules"},
 
-	"pkg/apiserver":           {"pkg/api", "pkg/component", "pkg/pods", "pkg/nodes", "pkg/services", "pkg/quota", "staging/apidef", "manifests"},
-	"pkg/apiserver/admission": {"pkg/pods", "pkg/nodes", "pkg/services", "pkg/quota", "staging/apirules", "pkg/apiserver/authz/node"},
+	"pkg/apiserver":                       {"pkg/api", "pkg/component", "pkg/quota", "staging/apidef"},
+	"pkg/apiserver/admission":             {},
+	"pkg/apiserver/admission/*":           {"pkg/pods", "pkg/nodes", "pkg/quota", "staging/apirules", "pkg/apiserver/authz/node"},
+	"pkg/apiserver/authn":                 {},
+	"pkg/apiserver/authn/*":               {},
+	"pkg/apiserver/authz/node":            {"pkg/pods"},
+	"pkg/apiserver/authz/rbac":            {},
+	"pkg/apiserver/bootstrap":             {"manifests"},
+	"pkg/apiserver/bootstrap/clusterauth": {},
+	"pkg/apiserver/documents":             {},
+	"pkg/apiserver/inprocess":             {},
+	"pkg/apiserver/ipalloc":               {"pkg/services"},
+	"pkg/apiserver/openapi":               {},
+	"pkg/apiserver/options":               {"pkg/component"},
+	"pkg/apiserver/registry": {"pkg/api/core", "pkg/apiserver/authn/tokens", "pkg/apiserver/authz/rbac", "pkg/apiserver/ipalloc",
+		"pkg/apiserver/options", "pkg/pods", "pkg/nodes", "pkg/services"},
 
-	"pkg/controllers":             {"pkg/pods", "pkg/nodes", "pkg/services", "staging/apirules"},
-	"pkg/controllers/*":           {"pkg/controllers/control", "pkg/pods", "pkg/nodes", "pkg/services", "pkg/quota", "staging/apirules"},
-	"pkg/controllermanager":       {"pkg/controllers", "pkg/component"},
-	"pkg/scheduler":               {"pkg/component", "pkg/pods", "pkg/nodes", "pkg/services"},
-	"pkg/scheduler/plugins/*":     {"pkg/scheduler/cache", "pkg/scheduler/plugins/normalize", "pkg/scheduler/domains", "pkg/scheduler/reasons", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet":                 {"pkg/component", "pkg/pods", "pkg/nodes", "pkg/services"},
-	"pkg/kubelet/podfile":         {},
-	"pkg/kubelet/podstate":        {"pkg/pods"},
-	"pkg/kubelet/logs":            {"pkg/kubelet/podfile"},
-	"pkg/kubelet/desired":         {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/worker":          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/runtime":         {"pkg/kubelet/podfile", "pkg/kubelet/podstate", "pkg/pods", "pkg/nodes", "pkg/services"},
-	"pkg/kubelet/record":          {"pkg/kubelet/podstate"},
-	"pkg/kubelet/volumes":         {"pkg/kubelet/podfile", "pkg/kubelet/podstate", "pkg/kubelet/record", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/probes":          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/status":          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/node":            {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/resources":       {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/server":          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
-	"pkg/kubelet/manifests":       {"pkg/pods", "staging/apirules"}, // no API server has defaulted and checked static pods
-	"pkg/kubelet/mirrors":         {"pkg/pods"},
-	"pkg/kubelet/eviction":        {"pkg/kubelet/podstate", "pkg/pods"},
-	"pkg/kubelet/identity":        {"pkg/component"},
-	"pkg/proxy":                   {"pkg/component", "pkg/services", "pkg/nodes"},
-	"pkg/network":                 {"pkg/nodes", "manifests"},
-	"pkg/cluster":                 {"pkg", "manifests"},
-	"cmd/*":                       {"pkg/*", "pkg/component", "pkg/*/options"},
+	"pkg/controllers":                     {"pkg/pods", "pkg/nodes", "pkg/services", "staging/apirules"},
+	"pkg/controllers/*":                   {"pkg/controllers/control", "pkg/pods", "pkg/nodes", "pkg/services", "pkg/quota", "staging/apirules"},
+	"pkg/controllers/control/controltest": {"pkg/controllers/control", "staging/apirules"},
+	"pkg/controllers/control/revisions":   {"pkg/controllers/control"},
+	"pkg/controllermanager":               {"pkg/controllers"},
+	"pkg/controllermanager/options":       {"pkg/component", "pkg/controllermanager", "pkg/controllers"},
+
+	"pkg/scheduler":            {"pkg/pods", "pkg/nodes"},
+	"pkg/scheduler/cache":      {"pkg/pods", "pkg/nodes"},
+	"pkg/scheduler/config":     {},
+	"pkg/scheduler/domains":    {"pkg/scheduler/cache"},
+	"pkg/scheduler/options":    {"pkg/component", "pkg/scheduler", "pkg/scheduler/config"},
+	"pkg/scheduler/plugins":    {"pkg/scheduler/config", "pkg/scheduler/profile"},
+	"pkg/scheduler/plugins/*":  {"pkg/scheduler/cache", "pkg/scheduler/plugins/normalize", "pkg/scheduler/domains", "pkg/scheduler/reasons", "pkg/pods", "pkg/nodes"},
+	"pkg/scheduler/plugintest": {"pkg/scheduler/cache", "pkg/scheduler/config", "pkg/scheduler/profile", "pkg/scheduler/queue"},
+	"pkg/scheduler/profile":    {"pkg/scheduler/cache", "pkg/scheduler/config", "pkg/scheduler/queue", "pkg/scheduler/reasons"},
+	"pkg/scheduler/queue":      {"pkg/scheduler/cache"},
+	"pkg/scheduler/reasons":    {},
+
+	// Stages know values (podstate) and not each other; the package itself puts them together.
+	"pkg/kubelet":                                    {"pkg/pods", "pkg/nodes", "pkg/services"},
+	"pkg/kubelet/admission":                          {"pkg/kubelet/podstate", "pkg/pods"},
+	"pkg/kubelet/desired":                            {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/eviction":                           {"pkg/kubelet/podstate", "pkg/pods"},
+	"pkg/kubelet/handler":                            {"pkg/kubelet/podstate", "pkg/pods"},
+	"pkg/kubelet/identity":                           {"pkg/component"},
+	"pkg/kubelet/images":                             {"pkg/kubelet/podstate", "pkg/pods"},
+	"pkg/kubelet/logs":                               {"pkg/kubelet/podstate", "pkg/pods"},
+	"pkg/kubelet/manifests":                          {"pkg/pods", "staging/apirules"}, // no API server has defaulted and checked static pods
+	"pkg/kubelet/mirrors":                            {"pkg/pods"},
+	"pkg/kubelet/node":                               {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/objects":                            {"pkg/pods"},
+	"pkg/kubelet/options":                            {"pkg/component", "pkg/kubelet", "pkg/kubelet/identity", "pkg/kubelet/manifests", "pkg/kubelet/node", "pkg/kubelet/resources", "pkg/kubelet/server"},
+	"pkg/kubelet/podstate":                           {"pkg/pods"},
+	"pkg/kubelet/probes":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/resources":                          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/runtime":                            {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes", "pkg/services"},
+	"pkg/kubelet/server":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/status":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/volumes":                            {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/worker":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/runtime/containerdtest":             {},
+	"pkg/kubelet/runtime/containerdtest/testprogram": {},
+
+	"pkg/proxy":                    {"pkg/services", "pkg/nodes"},
+	"pkg/proxy/conntrack":          {"pkg/proxy/model"},
+	"pkg/proxy/health":             {"pkg/proxy/model"},
+	"pkg/proxy/internal/netnstest": {},
+	"pkg/proxy/model":              {"pkg/services", "pkg/nodes"},
+	"pkg/proxy/nftables":           {"pkg/proxy/model"},
+	"pkg/proxy/options":            {"pkg/component", "pkg/proxy", "pkg/proxy/conntrack"},
+	"pkg/network":                  {"pkg/nodes"},
+	"pkg/network/dns":              {"manifests"},
+
+	// The room that starts everything; what lies below it starts one thing each.
+	"pkg/cluster":               {"pkg/apiserver", "pkg/component", "pkg/controllermanager", "pkg/controllers", "pkg/network", "pkg/nodes", "pkg/pods", "pkg/scheduler"},
+	"pkg/cluster/agent":         {"pkg/cluster/control", "pkg/cluster/ledger", "pkg/cluster/node", "pkg/cluster/service", "pkg/cluster/steps"},
+	"pkg/cluster/command":       {"pkg/cluster"},
+	"pkg/cluster/containerd":    {"pkg/cluster/program"},
+	"pkg/cluster/control":       {"pkg/cluster/steps"},
+	"pkg/cluster/controlplane":  {"pkg/apiserver/admission", "pkg/apiserver/options", "pkg/cluster/pki"},
+	"pkg/cluster/etcd":          {},
+	"pkg/cluster/footprint":     {},
+	"pkg/cluster/images":        {},
+	"pkg/cluster/ledger":        {"pkg/cluster/process"},
+	"pkg/cluster/logfile":       {},
+	"pkg/cluster/machine":       {"pkg/cluster/process"},
+	"pkg/cluster/machine/first": {},
+	"pkg/cluster/node": {"pkg/cluster/containerd", "pkg/cluster/images", "pkg/cluster/ledger", "pkg/cluster/pki", "pkg/cluster/program",
+		"pkg/cluster/service", "pkg/cluster/steps", "pkg/component", "pkg/kubelet", "pkg/network", "pkg/proxy"},
+	"pkg/cluster/pki":       {},
+	"pkg/cluster/preflight": {"pkg/cluster/process"},
+	"pkg/cluster/process":   {},
+	"pkg/cluster/program":   {"pkg/cluster/logfile", "pkg/cluster/process"},
+	"pkg/cluster/service":   {"pkg/cluster/control", "pkg/cluster/program", "pkg/cluster/steps"},
+	"pkg/cluster/steps":     {},
+
 	"cmd/kube-apiserver":          {"pkg/apiserver", "pkg/component"},
 	"cmd/kube-controller-manager": {"pkg/controllermanager", "pkg/component"},
-	"cmd/kube-scheduler":          {"pkg/scheduler", "pkg/component"},
 	"cmd/kube-proxy":              {"pkg/proxy", "pkg/component"},
+	"cmd/kube-scheduler":          {"pkg/scheduler", "pkg/component"},
 	"cmd/kubelet":                 {"pkg/kubelet", "pkg/component"},
-	"cmd/proa":                    {"pkg/cluster", "pkg/component"},
-	"cmd/pause":                   {},
 	"cmd/node-init":               {"pkg/cluster/machine/first"},
-	"cmd/proa-keeper":             {"pkg/cluster/keeper"},
-	"hack":                        {"pkg", "manifests", "staging"},
+	"cmd/pause":                   {},
+	"cmd/proa":                    {"pkg/cluster", "pkg/component"},
 
-	"test/make":        {},
-	"test/cluster":     {"pkg", "test/make"},
-	"test/histories":   {"pkg", "staging"},
-	"test/integration": {"pkg", "test/make", "test/cluster", "staging"},
-	"test/e2e":         {"test/make", "test/images"},
-	"test/images":      {"pkg/cluster/images"},
-	"test/conformance": {"pkg/cluster/images", "test/images"},
-	"test/bench":       {"pkg", "test/make", "test/cluster"},
+	"hack/*": {"pkg", "manifests", "staging"},
+
+	"test/conformance":                 {},
+	"test/conformance/build":           {},
+	"test/conformance/cluster":         {},
+	"test/conformance/cmd/conformance": {"test/conformance/command"},
+	"test/conformance/command":         {"test/conformance/build", "test/conformance/cluster", "test/conformance/images", "test/conformance/registry", "test/conformance/report", "test/conformance/suite"},
+	"test/conformance/images":          {"pkg/cluster/images", "test/conformance/build", "test/images"},
+	"test/conformance/registry":        {"pkg/cluster/images"},
+	"test/conformance/report":          {"test/conformance/suite"},
+	"test/conformance/suite":           {},
+
+	"test/cluster":      {"pkg"},
+	"test/integration":  {"pkg", "test/cluster", "staging"},
+	"test/e2e":          {"test/images"},
+	"test/e2e/*":        {"test/images"},
+	"test/images":       {"pkg/cluster/images"},
+	"test/images/build": {"test/images"},
 }
 
 func TestImports(t *testing.T) {
@@ -136,6 +213,38 @@ func matchPrefix(key, p string) (string, bool) {
 	return prefix, ok && err == nil
 }
 
+// TestLayersAreExact: no package falls to the line of a parent, and no line stands for no package.
+func TestLayersAreExact(t *testing.T) {
+	unused := maps.Clone(layers)
+	for _, p := range listPackages(t) {
+		from, ok := strings.CutPrefix(p.ImportPath, module+"/")
+		if !ok {
+			continue
+		}
+		key, exact := exactLayer(from)
+		if !exact {
+			t.Errorf("%s has no line of its own in the table of hack/lint/imports_test.go: add one that says what it may import", from)
+		}
+		delete(unused, key)
+	}
+	for key := range unused {
+		t.Errorf("%s stands in the table of hack/lint/imports_test.go and is no package: remove the line", key)
+	}
+}
+
+// exactLayer finds the key that matches a whole path; one without a star goes before.
+func exactLayer(from string) (key string, ok bool) {
+	if _, ok := layers[from]; ok {
+		return from, true
+	}
+	for k := range layers {
+		if matched, err := path.Match(k, from); err == nil && matched {
+			return k, true
+		}
+	}
+	return "", false
+}
+
 func below(p, parent string) bool {
 	if strings.Contains(parent, "*") {
 		_, ok := matchPrefix(parent, p)
@@ -176,12 +285,4 @@ func stderr(err error) string {
 		return string(exit.Stderr)
 	}
 	return ""
-}
-
-func TestDocs(t *testing.T) {
-	for _, p := range listPackages(t) {
-		if len(p.GoFiles) > 0 && p.Doc == "" {
-			t.Errorf("%s has no package comment: say in %s/doc.go what it owns, what comes in, what goes out and which test shows it", p.ImportPath, p.ImportPath)
-		}
-	}
 }

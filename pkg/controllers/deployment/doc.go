@@ -5,6 +5,6 @@
 // status and revision annotation. In come Deployments, ReplicaSets and, for the Recreate strategy, pods; out go writes of
 // Deployments and ReplicaSets. It never touches pods.
 //
-// plan.go decides (rolling.go, proportion.go and recreate.go by situation), status.go describes, controller.go acts.
+// plan.go decides (rolling.go and proportion.go by situation), status.go describes, controller.go acts.
 // plan_test.go and status_test.go show the decisions, controller_test.go the whole controller.
 package deployment

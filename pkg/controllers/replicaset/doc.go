@@ -4,7 +4,7 @@
 // match no more, and writes the set's status. In come sets and pods from the informers; out go pods and status writes.
 // It never restarts or evicts a pod for what its containers do, and never changes a set's spec.
 //
-// A ReplicationController has the same behaviour in an older form, so both are planned as ReplicaSets (rc.go).
+// A ReplicationController has the same behaviour in an older form, so both are planned as ReplicaSets (flavours.go).
 //
 // plan_test.go shows the decisions, controller_test.go the whole controller against an API server in the process.
 package replicaset
