@@ -106,7 +106,8 @@ func (p *Profile) prospect(ctx context.Context, state *CycleState, pod *v1.Pod, 
 	return node
 }
 
-// filterNodes looks at nodes, beginning where the last cycle ended, until enough of them are feasible.
+// filterNodes looks at nodes, beginning where the last cycle ended, until enough of them are feasible. As many as are wanted
+// are looked at together, on all cores when they are many; no node is looked at that one after the other would not be.
 func (p *Profile) filterNodes(ctx context.Context, state *CycleState, pod *v1.Pod, result *framework.PreFilterResult, d *Diagnosis) ([]framework.NodeInfo, error) {
 	all, positions, err := p.candidates(result)
 	if err != nil {
@@ -117,38 +118,58 @@ func (p *Profile) filterNodes(ctx context.Context, state *CycleState, pod *v1.Po
 	if positions == nil && enough < len(all) {
 		start = p.nextNode % len(all)
 	}
-	filter := p.RunFilterPlugins
-	if !p.Nominator.Empty() {
-		filter = p.RunFilterPluginsWithNominatedPods
-	}
 	feasible := p.scratch.feasible[:0]
 	looked := 0
-	for ; looked < len(all) && len(feasible) < enough; looked++ {
-		i := (start + looked) % len(all)
-		status := filter(ctx, state, pod, all[i])
-		if status == nil {
-			feasible = append(feasible, all[i])
-			continue
+	for looked < len(all) && len(feasible) < enough {
+		batch := min(enough-len(feasible), len(all)-looked)
+		verdicts := p.filterBatch(ctx, state, pod, all, start+looked, batch)
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		if status.IsError() {
-			return nil, status.AsError()
+		for j, status := range verdicts {
+			i := (start + looked + j) % len(all)
+			switch {
+			case status == nil:
+				feasible = append(feasible, all[i])
+			case status.IsError():
+				return nil, status.AsError()
+			case positions != nil:
+				p.note(d, positions[i], status)
+			default:
+				p.note(d, i, status)
+			}
 		}
-		position := i
-		if positions != nil {
-			position = positions[i]
-		}
-		if d.byNode == nil {
-			p.scratch.statuses = zeroed(p.scratch.statuses, p.config.Snapshot.Len())
-			d.byNode = p.scratch.statuses
-		}
-		d.byNode[position] = status
-		d.addPlugin(status)
+		looked += batch
 	}
 	if positions == nil {
 		p.nextNode = start + looked
 	}
 	p.scratch.feasible = feasible
 	return feasible, nil
+}
+
+// filterBatch are the verdicts on some nodes, from a place in a list that is taken as a ring, in scratch memory.
+func (p *Profile) filterBatch(ctx context.Context, state *CycleState, pod *v1.Pod, all []framework.NodeInfo, from, n int) []*framework.Status {
+	filter := p.RunFilterPlugins
+	if !p.Nominator.Empty() {
+		filter = p.RunFilterPluginsWithNominatedPods
+	}
+	p.scratch.verdicts = zeroed(p.scratch.verdicts, n)
+	verdicts := p.scratch.verdicts
+	p.parallelizer.Until(ctx, n, func(j int) {
+		verdicts[j] = filter(ctx, state, pod, all[(from+j)%len(all)])
+	}, "Filter")
+	return verdicts
+}
+
+// note keeps why a node, by its position in the snapshot, was turned down.
+func (p *Profile) note(d *Diagnosis, position int, status *framework.Status) {
+	if d.byNode == nil {
+		p.scratch.statuses = zeroed(p.scratch.statuses, p.config.Snapshot.Len())
+		d.byNode = p.scratch.statuses
+	}
+	d.byNode[position] = status
+	d.addPlugin(status)
 }
 
 // candidates are the nodes to look at. Positions are their places in the snapshot, nil when they are all of it.

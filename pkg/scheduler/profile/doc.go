@@ -9,9 +9,10 @@
 // decisions. The package keeps no pods but those waiting at Permit, writes nothing to the API server itself, and knows
 // no plugin by name.
 //
-// FindNode and what it calls belong to the one goroutine that runs cycles; they use scratch memory of the Profile. The
-// points after it may run concurrently for many pods.
+// FindNode and what it calls belong to the one goroutine that runs cycles; they use scratch memory of the Profile. Filter
+// and Score are called for many nodes at a time, and so from many goroutines. The points after them may run concurrently
+// for many pods.
 //
-// Tests: TestFindNode (decisions and their reasons), TestNominatedPods, TestExtensionPoints (order and meaning of
-// answers), TestWaitingPods, TestCycleState.
+// Tests: TestFindNode (decisions and their reasons), TestFilterOnAllCores, TestNominatedPods, TestExtensionPoints (order
+// and meaning of answers), TestWaitingPods, TestCycleState.
 package profile

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -239,6 +240,61 @@ func TestFindNodeStopsWhenEnough(t *testing.T) {
 			t.Errorf("enough of %d nodes (-want +got):\n%s", nodes, diff)
 		}
 	}
+}
+
+// TestFilterOnAllCores: many nodes are looked at by many goroutines, with the same result and no more looks.
+func TestFilterOnAllCores(t *testing.T) {
+	const nodes = 3000
+	c, s := cache.New(), cache.NewSnapshot()
+	for i := range nodes {
+		c.SetNode(&v1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("node-%04d", i)}})
+	}
+	c.Update(s)
+	// outcome are the looks, how many nodes are feasible, and the error, of each of some cycles.
+	outcome := func(workers int, every int64) []string {
+		odd := &everyNth{n: every}
+		p := &Profile{
+			config: Config{Snapshot: s, PercentageOfNodesToScore: 20}, Nominator: queue.NewNominator(),
+			parallelizer: parallelizer{workers: workers}, filter: []framework.FilterPlugin{odd},
+		}
+		var cycles []string
+		for range 7 {
+			odd.looks.Store(0)
+			d := Diagnosis{snapshot: s}
+			feasible, err := p.filterNodes(context.Background(), NewCycleState(), &v1.Pod{}, nil, &d)
+			names := sets.New[string]()
+			for _, n := range feasible {
+				names.Insert(n.Node().Name)
+			}
+			cycles = append(cycles, fmt.Sprintf("%d looks, next %d, %v %v, %d nodes: %v", odd.looks.Load(), p.nextNode, err, d.UnschedulablePlugins.UnsortedList(), len(feasible), sets.List(names)))
+		}
+		return cycles
+	}
+	for _, every := range []int64{1, 2, 3, 1000} {
+		if diff := cmp.Diff(outcome(1, every), outcome(8, every)); diff != "" {
+			t.Errorf("one of %d nodes is feasible: outcome (-one core +eight):\n%s", every, diff)
+		}
+	}
+}
+
+// everyNth turns all nodes down but every nth by its name.
+type everyNth struct {
+	n     int64
+	looks atomic.Int64
+}
+
+func (*everyNth) Name() string { return "everyNth" }
+
+func (e *everyNth) Filter(_ context.Context, _ framework.CycleState, _ *v1.Pod, node framework.NodeInfo) *framework.Status {
+	e.looks.Add(1)
+	var number int64
+	if _, err := fmt.Sscanf(node.Node().Name, "node-%d", &number); err != nil {
+		return framework.AsStatus(err)
+	}
+	if number%e.n != 0 {
+		return framework.NewStatus(framework.Unschedulable, "odd").WithPlugin("everyNth")
+	}
+	return nil
 }
 
 func TestNominatedPods(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 type scratch struct {
 	feasible []framework.NodeInfo
 	statuses []*framework.Status
+	verdicts []*framework.Status
 	totals   []int64
 	scores   framework.NodeScoreList
 }
