@@ -19,12 +19,16 @@ type Election struct {
 	Enabled                             bool
 	LeaseDuration, RenewDeadline, Retry time.Duration
 	Namespace, Name                     string // of the Lease
+	Lock                                string // the kind of object that is the lock: leases
 }
 
 // NewElection returns upstream's defaults for the Lease of that name.
 func NewElection(name string) Election {
-	return Election{Enabled: true, LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, Retry: 2 * time.Second, Namespace: "kube-system", Name: name}
+	return Election{Enabled: true, LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, Retry: 2 * time.Second, Namespace: "kube-system", Name: name, Lock: leases}
 }
+
+// leases is the only kind of lock.
+const leases = "leases"
 
 // AddFlags adds the flags --leader-elect and its details.
 func (e *Election) AddFlags(fs *pflag.FlagSet) {
@@ -33,6 +37,7 @@ func (e *Election) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&e.RenewDeadline, "leader-elect-renew-deadline", e.RenewDeadline, "The interval between attempts by the acting leader to renew its leadership before it stops leading. This must be less than the lease duration.")
 	fs.DurationVar(&e.Retry, "leader-elect-retry-period", e.Retry, "The duration the clients should wait between attempting acquisition and renewal of leadership.")
 	fs.StringVar(&e.Name, "leader-elect-resource-name", e.Name, "The name of the Lease that is used for locking during leader election.")
+	fs.StringVar(&e.Lock, "leader-elect-resource-lock", e.Lock, "The type of resource object that is used for locking during leader election: leases.")
 	fs.StringVar(&e.Namespace, "leader-elect-resource-namespace", e.Namespace, "The namespace of the Lease that is used for locking during leader election.")
 }
 
@@ -47,6 +52,9 @@ func (e *Election) Validate() []error {
 	}
 	if float64(e.RenewDeadline) <= leaderelection.JitterFactor*float64(e.Retry) {
 		errs = append(errs, fmt.Errorf("leader-elect-renew-deadline (%s) must be greater than %.1f times leader-elect-retry-period (%s)", e.RenewDeadline, leaderelection.JitterFactor, e.Retry))
+	}
+	if e.Lock != leases {
+		errs = append(errs, fmt.Errorf("leader-elect-resource-lock %q is not supported: it must be %q", e.Lock, leases))
 	}
 	if e.Name == "" || e.Namespace == "" {
 		errs = append(errs, fmt.Errorf("leader-elect-resource-name and leader-elect-resource-namespace must be given"))

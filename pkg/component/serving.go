@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	goruntime "runtime"
 	"strconv"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
 )
 
@@ -25,7 +27,10 @@ type Serving struct {
 	Secure         *genericoptions.SecureServingOptionsWithLoopback
 	Authentication *genericoptions.DelegatingAuthenticationOptions
 	Authorization  *genericoptions.DelegatingAuthorizationOptions
+	Metrics        *metrics.Options
 	Profiling      bool
+	// ContentionProfiling records where goroutines wait, for /debug/pprof/block; it needs Profiling.
+	ContentionProfiling bool
 }
 
 // NewServing returns upstream's defaults: every address, the port, everybody may ask for health.
@@ -34,6 +39,7 @@ func NewServing(name string, port int) Serving {
 		Secure:         genericoptions.NewSecureServingOptions().WithLoopback(),
 		Authentication: genericoptions.NewDelegatingAuthenticationOptions(),
 		Authorization:  genericoptions.NewDelegatingAuthorizationOptions(),
+		Metrics:        metrics.NewOptions(),
 		Profiling:      true,
 	}
 	s.Secure.BindPort = port
@@ -45,17 +51,20 @@ func NewServing(name string, port int) Serving {
 	return s
 }
 
-// AddFlags adds the flags of the sections secure serving, authentication and authorization to one set.
+// AddFlags adds the flags of the sections secure serving, authentication, authorization and metrics to one set.
 func (s *Serving) AddFlags(fs *pflag.FlagSet) {
 	s.Secure.AddFlags(fs)
 	s.Authentication.AddFlags(fs)
 	s.Authorization.AddFlags(fs)
+	s.Metrics.AddFlags(fs)
 	fs.BoolVar(&s.Profiling, "profiling", s.Profiling, "Enable profiling via web interface host:port/debug/pprof/.")
+	fs.BoolVar(&s.ContentionProfiling, "contention-profiling", s.ContentionProfiling, "Enable block profiling, if profiling is enabled.")
 }
 
 // Validate returns every fault.
 func (s *Serving) Validate() []error {
 	errs := s.Secure.Validate()
+	errs = append(errs, s.Metrics.Validate()...)
 	errs = append(errs, s.Authentication.Validate()...)
 	return append(errs, s.Authorization.Validate()...)
 }
@@ -65,6 +74,10 @@ const shutdownTimeout = 5 * time.Second
 
 // Run serves until ctx ends. healthy is asked by /healthz.
 func (s *Serving) Run(ctx context.Context, healthy func() error) error {
+	s.Metrics.Apply()
+	if s.Profiling && s.ContentionProfiling {
+		goruntime.SetBlockProfileRate(1)
+	}
 	if s.Secure.BindPort == 0 {
 		<-ctx.Done()
 		return nil

@@ -95,12 +95,7 @@ func setResourceDefaults(c *kubeletconfig.KubeletConfiguration) {
 	text(&c.ContentType, "application/vnd.kubernetes.protobuf")
 	pointer(&c.KubeAPIQPS, 50)
 	number(&c.KubeAPIBurst, 100)
-	if c.EvictionHard == nil {
-		c.EvictionHard = map[string]string{
-			"memory.available": "100Mi", "nodefs.available": "10%", "nodefs.inodesFree": "5%",
-			"imagefs.available": "15%", "imagefs.inodesFree": "5%",
-		}
-	}
+	setEvictionDefaults(c)
 	duration(&c.EvictionPressureTransitionPeriod, 5*time.Minute)
 	pointer(&c.EnableControllerAttachDetach, true)
 	pointer(&c.FailSwapOn, true)

@@ -33,11 +33,16 @@ type Options struct {
 	RootDir          string
 	// CertDir holds the serving certificate when no files are named.
 	CertDir string
+	// CloudProvider is "external" for a node that the controllers of a cloud finish, else empty.
+	CloudProvider string
 	// Kubelet is bound to flags; Complete replaces it by the file with the given flags applied.
 	Kubelet *kubeletconfig.KubeletConfiguration
 
 	flags *pflag.FlagSet
 }
+
+// cloudExternal is the one value of --cloud-provider.
+const cloudExternal = "external"
 
 // NewOptions returns upstream's defaults.
 func NewOptions() *Options {
@@ -55,12 +60,14 @@ func (o *Options) AddFlags(sets *cliflag.NamedFlagSets) {
 	fs.Var(cliflag.NewMapStringString(&o.NodeLabels), "node-labels", "Labels of a Node that is made anew, key=value separated by commas.")
 	fs.StringVar(&o.RootDir, "root-dir", o.RootDir, "Directory of the kubelet's files.")
 	fs.StringVar(&o.CertDir, "cert-dir", o.CertDir, "Directory of the serving certificate. Ignored when --tls-cert-file and --tls-private-key-file are given.")
+	fs.StringVar(&o.CloudProvider, "cloud-provider", o.CloudProvider, "Set to external for a node that is to wait for the controllers of a cloud.")
 	o.flags = sets.FlagSet("configuration")
 	addConfigFlags(o.flags, o.Kubelet)
 }
 
 // Complete reads the configuration file and applies the flags that were given over it.
 func (o *Options) Complete() error {
+	defer o.derive()
 	if o.ConfigFile == "" {
 		return nil
 	}
@@ -128,6 +135,9 @@ func (o *Options) Validate() []error {
 	if _, err := o.nodeName(); err != nil {
 		errs = append(errs, err)
 	}
+	if o.CloudProvider != "" && o.CloudProvider != cloudExternal {
+		errs = append(errs, fmt.Errorf("unsupported --cloud-provider=%q, cloud-provider must be \"\" or %q", o.CloudProvider, cloudExternal))
+	}
 	return append(errs, validateConfig(o.Kubelet)...)
 }
 
@@ -140,7 +150,12 @@ func validateConfig(c *kubeletconfig.KubeletConfiguration) []error {
 	}
 	refuse(c.MaxPods < 0, "maxPods: %d must not be negative", c.MaxPods)
 	refuse(c.CgroupDriver != "cgroupfs", "cgroupDriver: %q is not implemented, only cgroupfs", c.CgroupDriver)
+	for _, what := range c.EnforceNodeAllocatable {
+		refuse(what != "pods" && what != "none", "enforceNodeAllocatable: %q is not implemented, only pods or none", what)
+	}
 	refuse(!*c.CgroupsPerQOS, "cgroupsPerQOS: must be true")
+	refuse(c.PodsPerCore < 0, "podsPerCore: %d must not be negative", c.PodsPerCore)
+	refuse(*c.OOMScoreAdj < -1000 || *c.OOMScoreAdj > 1000, "oomScoreAdj: %d must be within the range [-1000, 1000]", *c.OOMScoreAdj)
 	refuse(c.StaticPodURL != "", "staticPodURL: is not implemented")
 	refuse(*c.ContainerLogMaxFiles < 2, "containerLogMaxFiles: %d must be at least 2", *c.ContainerLogMaxFiles)
 	low, high := *c.ImageGCLowThresholdPercent, *c.ImageGCHighThresholdPercent

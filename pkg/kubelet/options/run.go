@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	cliflag "k8s.io/component-base/cli/flag"
 
+	"github.com/proa-sh/proa/pkg/component"
 	"github.com/proa-sh/proa/pkg/kubelet"
 	"github.com/proa-sh/proa/pkg/kubelet/identity"
 	"github.com/proa-sh/proa/pkg/kubelet/manifests"
@@ -36,6 +37,12 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if *o.Kubelet.FailSwapOn {
+		if err := withoutSwap("/proc/swaps"); err != nil {
+			return err
+		}
+	}
+	component.SetOOMScore(ctx, o.Kubelet.OOMScoreAdj)
 	config, rotation, err := identity.Load(ctx, identity.Config{
 		Kubeconfig: o.Kubeconfig, Bootstrap: o.BootstrapKubeconfig, Dir: o.CertDir, NodeName: nodeName, Rotate: o.Kubelet.RotateCertificates,
 	})
@@ -118,7 +125,7 @@ func (o *Options) api(client kubernetes.Interface, nodeName string, ips []net.IP
 	if err != nil {
 		return nil, nil, fmt.Errorf("read tlsCipherSuites: %w", err)
 	}
-	api := &server.Config{TLS: server.NewTLS(get, version, suites)}
+	api := &server.Config{TLS: server.NewTLS(get, version, suites), IdleTimeout: c.StreamingConnectionIdleTimeout.Duration}
 	auth := server.AuthConfig{
 		Client: client, Anonymous: *c.Authentication.Anonymous.Enabled, Webhook: *c.Authentication.Webhook.Enabled,
 		WebhookTTL: c.Authentication.Webhook.CacheTTL.Duration, AlwaysAllow: c.Authorization.Mode == "AlwaysAllow",

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -50,7 +49,7 @@ func (o *Options) Run(ctx context.Context) error {
 
 // run is Run with a client.
 func run(ctx context.Context, config *v1alpha1.KubeProxyConfiguration, client kubernetes.Interface) error {
-	setOOMScore(ctx, config.OOMScoreAdj)
+	component.SetOOMScore(ctx, config.OOMScoreAdj)
 	wanted, err := ProxyConfig(config)
 	if err != nil {
 		return err
@@ -165,17 +164,6 @@ func conntrackSettings(c *v1alpha1.KubeProxyConfiguration) conntrack.Settings {
 		UDP:            c.Conntrack.UDPTimeout.Duration,
 		UDPStream:      c.Conntrack.UDPStreamTimeout.Duration,
 		TCPBeLiberal:   c.Conntrack.TCPBeLiberal,
-	}
-}
-
-// setOOMScore makes the kernel spare the process. Where that is not allowed the proxy
-// works as well.
-func setOOMScore(ctx context.Context, score *int32) {
-	if score == nil {
-		return
-	}
-	if err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(int(*score))), 0); err != nil {
-		klog.FromContext(ctx).V(2).Info("Could not set the OOM score of the process", "score", *score, "reason", err)
 	}
 }
 

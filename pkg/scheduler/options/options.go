@@ -65,8 +65,9 @@ func (o *Options) AddFlags(sets *cliflag.NamedFlagSets) {
 
 	election := sets.FlagSet("leader election")
 	o.Election.AddFlags(election)
-	o.given = election.Changed
-	o.Serving.AddFlags(sets.FlagSet("secure serving"))
+	serving := sets.FlagSet("secure serving")
+	o.Serving.AddFlags(serving)
+	o.given = func(flag string) bool { return election.Changed(flag) || serving.Changed(flag) }
 }
 
 // Validate returns every fault of the options, those of the configuration file included.
@@ -111,6 +112,21 @@ func (o *Options) Configuration() (*configv1.KubeSchedulerConfiguration, error) 
 	return cfg, nil
 }
 
+// servingOf is the serving by the configuration, but for flags that are given.
+func (o *Options) servingOf(cfg *configv1.KubeSchedulerConfiguration) component.Serving {
+	serving := o.Serving
+	if o.ConfigFile == "" {
+		return serving
+	}
+	if !o.given("profiling") {
+		serving.Profiling = *cfg.EnableProfiling
+	}
+	if !o.given("contention-profiling") {
+		serving.ContentionProfiling = *cfg.EnableContentionProfiling
+	}
+	return serving
+}
+
 // electionOf is the election by the configuration, but for flags that are given.
 func (o *Options) electionOf(cfg *configv1.KubeSchedulerConfiguration) component.Election {
 	if o.ConfigFile == "" {
@@ -119,7 +135,7 @@ func (o *Options) electionOf(cfg *configv1.KubeSchedulerConfiguration) component
 	l := &cfg.LeaderElection
 	e := component.Election{
 		Enabled: *l.LeaderElect, LeaseDuration: l.LeaseDuration.Duration, RenewDeadline: l.RenewDeadline.Duration,
-		Retry: l.RetryPeriod.Duration, Name: l.ResourceName, Namespace: l.ResourceNamespace,
+		Retry: l.RetryPeriod.Duration, Name: l.ResourceName, Namespace: l.ResourceNamespace, Lock: o.Election.Lock,
 	}
 	for flag, take := range map[string]func(){
 		"leader-elect":                    func() { e.Enabled = o.Election.Enabled },

@@ -133,7 +133,7 @@ func TestFlags(t *testing.T) {
 		"kube-api-burst=100", "kube-api-content-type=application/vnd.kubernetes.protobuf", "kube-api-qps=50", "kubeconfig=",
 		"pod-max-in-unschedulable-pods-duration=5m0s",
 		"leader-elect=true", "leader-elect-lease-duration=15s", "leader-elect-renew-deadline=10s",
-		"leader-elect-resource-name=kube-scheduler", "leader-elect-resource-namespace=kube-system", "leader-elect-retry-period=2s",
+		"leader-elect-resource-lock=leases", "leader-elect-resource-name=kube-scheduler", "leader-elect-resource-namespace=kube-system", "leader-elect-retry-period=2s",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)

@@ -51,11 +51,11 @@ func (o *Options) Run(ctx context.Context) error {
 	if !cfg.DelayCacheUntilActive {
 		factory.StartWithContext(informing)
 	}
-	election := o.electionOf(cfg)
+	election, serving := o.electionOf(cfg), o.servingOf(cfg)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return o.Serving.Run(ctx, healthyAfter(leading, s.Healthy)) })
+	group.Go(func() error { return serving.Run(ctx, healthyAfter(leading, s.Healthy)) })
 	group.Go(func() error {
 		// Nothing is left to serve after the scheduler.
 		defer stop()
