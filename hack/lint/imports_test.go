@@ -32,7 +32,8 @@ var layers = map[string][]string{
 	"pkg/quota":    {"pkg/pods"},
 	"pkg/services": {},
 
-	"pkg/component": {},
+	"pkg/component":              {},
+	"pkg/component/settingstest": {"pkg/component"},
 
 	"pkg/api":   {"staging/apidef", "staging/apirules"},
 	"pkg/api/*": {"pkg/api/columns", "pkg/api/convert", "staging/apidef", "staging/apirules"},

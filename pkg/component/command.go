@@ -10,14 +10,17 @@ import (
 
 	"github.com/spf13/cobra"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
 	"k8s.io/component-base/featuregate"
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
+	_ "k8s.io/component-base/logs/json/register" // --logging-format=json
 	"k8s.io/component-base/term"
 	"k8s.io/component-base/version"
 	"k8s.io/component-base/version/verflag"
+	"k8s.io/klog/v2"
 )
 
 // Options are a component's flags and configuration file as plain values.
@@ -44,6 +47,7 @@ func Main(name, about string, o Options) {
 // NewCommand returns the command of a component.
 func NewCommand(name, about string, o Options) *cobra.Command {
 	logging := logs.NewOptions()
+	gates := newGateFlag(utilfeature.DefaultMutableFeatureGate)
 	command := &cobra.Command{
 		Use: name, Long: about, SilenceUsage: true, SilenceErrors: true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -63,7 +67,11 @@ func NewCommand(name, about string, o Options) *cobra.Command {
 				return err
 			}
 			defer logs.FlushLogs()
-			if errs := o.Validate(); len(errs) > 0 {
+			warnings, errs := CheckSettings(command, o)
+			for _, warning := range warnings {
+				klog.FromContext(command.Context()).Info("Check the settings", "warning", warning)
+			}
+			if errs = append(errs, o.Validate()...); len(errs) > 0 {
 				return utilerrors.NewAggregate(errs)
 			}
 			err := o.Run(command.Context())
@@ -78,11 +86,18 @@ func NewCommand(name, about string, o Options) *cobra.Command {
 	})
 	sections := &cliflag.NamedFlagSets{}
 	o.AddFlags(sections)
+	settingsOf(o).Flags.addFlags(sections.FlagSet("accepted without effect"))
 	logsapi.AddFlags(logging, sections.FlagSet("logs"))
 	verflag.AddFlags(sections.FlagSet("global"))
 	globalflag.AddGlobalFlags(sections.FlagSet("global"), name, logs.SkipLoggingConfigurationFlags())
 	for _, fs := range sections.FlagSets {
 		command.Flags().AddFlagSet(fs)
+	}
+	if command.Flags().Lookup("feature-gates") == nil {
+		gates.define(sections.FlagSet("global"))
+		command.Flags().AddFlagSet(sections.FlagSet("global"))
+	} else {
+		gates.define(command.Flags())
 	}
 	columns, _, err := term.TerminalSize(command.OutOrStdout())
 	if err != nil {
@@ -90,6 +105,24 @@ func NewCommand(name, about string, o Options) *cobra.Command {
 	}
 	cliflag.SetUsageAndHelpFunc(command, *sections, columns)
 	return command
+}
+
+// CheckSettings says what a user is to be told of the settings that were given to a command of NewCommand: warnings of what
+// has no effect, and faults of what cannot be honored.
+func CheckSettings(command *cobra.Command, o Options) (warnings []string, faults []error) {
+	gates, ok := command.Flags().Lookup("feature-gates").Value.(*gateFlag)
+	if !ok {
+		return nil, []error{errors.New("--feature-gates is not that of a component")}
+	}
+	return settingsOf(o).check(command.Flags(), gates)
+}
+
+// settingsOf is what a component says of settings that it does not heed.
+func settingsOf(o Options) Settings {
+	if s, ok := o.(Settled); ok {
+		return s.Accepted()
+	}
+	return Settings{}
 }
 
 // Version is the version that the binaries were stamped with.

@@ -20,8 +20,6 @@ type Options struct {
 	Controllers []string
 	// UseServiceAccountCredentials gives each controller the identity of a service account of its own.
 	UseServiceAccountCredentials bool
-	// ClusterName is accepted for compatibility; no controller here names the cluster.
-	ClusterName string
 
 	// ServiceAccountKeyFile is accepted for compatibility: installers name it, but no controller here signs tokens into Secrets.
 	ServiceAccountKeyFile string
@@ -77,7 +75,7 @@ func workerFlags() map[string]string {
 func NewOptions() *Options {
 	defaults := controllers.DefaultSettings()
 	o := &Options{
-		Controllers: []string{"*"}, ClusterName: "kubernetes",
+		Controllers:     []string{"*"},
 		SigningDuration: defaults.SigningDuration, Node: defaults.Node,
 		TerminatedPods: defaults.TerminatedPods, MaxEndpointsPerSlice: defaults.MaxEndpointsPerSlice,
 		Workers:  map[string]*int{},
@@ -103,7 +101,6 @@ func (o *Options) AddFlags(sets *cliflag.NamedFlagSets) {
 	generic.StringVar(&o.Master, "master", o.Master, "The address of the Kubernetes API server (overrides any value in kubeconfig).")
 	generic.StringSliceVar(&o.Controllers, "controllers", o.Controllers, "A list of controllers to enable. '*' enables all on-by-default controllers, 'foo' enables the controller named 'foo', '-foo' disables the controller named 'foo'.")
 	generic.BoolVar(&o.UseServiceAccountCredentials, "use-service-account-credentials", o.UseServiceAccountCredentials, "If true, use individual service account credentials for each controller.")
-	generic.StringVar(&o.ClusterName, "cluster-name", o.ClusterName, "The instance prefix for the cluster.")
 	o.Election.AddFlags(sets.FlagSet("leader election"))
 	o.Serving.AddFlags(sets.FlagSet("serving"))
 	o.addNetworkFlags(sets)

@@ -6,6 +6,6 @@
 // of the values and runs the proxy, its health server and its metrics server.
 //
 // Only the nftables mode exists: a file or flag that asks for another one is a fault,
-// and fields of other modes have no effect. The package decides nothing about rules.
+// and fields of other modes have no effect, of which a warning tells (settings.go). The package decides nothing about rules.
 // options_test.go shows flags, files and faults as tables.
 package options

@@ -129,12 +129,15 @@ func defaultArgs(obj runtime.Object) {
 	case *configv1.PodTopologySpreadArgs:
 		setIfZero(&args.DefaultingType, configv1.SystemDefaulting)
 	case *configv1.VolumeBindingArgs:
-		setIfNil(&args.BindTimeoutSeconds, 600)
+		setIfNil(&args.BindTimeoutSeconds, bindTimeoutSeconds)
 	case *configv1.DynamicResourcesArgs:
 		setIfNil(&args.FilterTimeout, metav1.Duration{Duration: configv1.DynamicResourcesFilterTimeoutDefault})
 		setIfNil(&args.BindingTimeout, metav1.Duration{Duration: configv1.DynamicResourcesBindingTimeoutDefault})
 	}
 }
+
+// bindTimeoutSeconds is how long the binding of a pod's volumes may take, by default.
+const bindTimeoutSeconds = 600
 
 func defaultResources(resources *[]configv1.ResourceSpec) {
 	if len(*resources) == 0 {

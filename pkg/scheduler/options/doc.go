@@ -2,5 +2,6 @@
 // file, made into a running scheduler.
 //
 // In come flags. Run builds clients and informers, serves health and metrics, waits for leadership if asked to, and runs
-// the scheduler. Tests: TestFlags, TestValidate, TestConfiguration, TestWriteConfig.
+// the scheduler. Tests: TestFlags, TestValidate, TestConfiguration, TestWriteConfig, TestSettings
+// (no flag or field is silently ignored).
 package options
