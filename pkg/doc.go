@@ -38,7 +38,8 @@
 // A scheduler plugin: write scheduler/plugins/<name>/ after the model of noderesourcesfit, add one line to
 // pkg/scheduler/plugins/all.go.
 //
-// An admission plugin: write apiserver/admission/<name>.go after the model of toleration_seconds.go, add one line to
+// An admission plugin: write pkg/apiserver/admission/<name>.go after the model of
+// pkg/apiserver/admission/toleration_seconds.go, add one line to
 // pkg/apiserver/admission/plugins.go.
 //
 // A volume type: write one file in kubelet/volumes after the model of configmap, add one line to its list.

@@ -118,7 +118,6 @@ func (p *kubelets) refusePod(ctx context.Context, node string, a admission.Attri
 	default:
 		return fmt.Sprintf("may not use the subresource %q of pods", a.GetSubresource())
 	}
-	return ""
 }
 
 // refusePodStatus allows what a kubelet reports of its pods. Which claims are the pod's says the control plane: the node
