@@ -98,5 +98,11 @@ verify: ## Formatting, vet, import rules, and that generated files are current
 	@before="$$(git status --porcelain)"; $(MAKE) --no-print-directory generate && after="$$(git status --porcelain)"; \
 	if [ "$$before" != "$$after" ]; then echo "generated files were stale; commit what 'make generate' wrote:"; git status --short; exit 1; fi
 
+CI_STEPS := tools build verify test integration images e2e conformance-ci
+
 .PHONY: ci
-ci: tools build verify test integration images e2e conformance-ci ## What CI runs
+ci: ## What CI runs, with the time of each step
+	@set -e; times=""; for step in $(CI_STEPS); do \
+		start=$$SECONDS; $(MAKE) --no-print-directory $$step || { echo "make $$step failed after $$((SECONDS - start)) s; repeat it with: make $$step"; exit 1; }; \
+		times="$$times$$(printf '%-16s %5d s' $$step $$((SECONDS - start)))\n"; \
+	done; printf "$$times%-16s %5d s\n" all $$SECONDS

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"container/heap"
 	"reflect"
 	"strconv"
 	"sync"
@@ -13,9 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// patience is how long a key waits for its own writes at most. It is a bound for faults (an informer that lost its
-// server), logged when it is reached; no ordinary path depends on it.
-const patience = 30 * time.Second
+// longestWait is how long a key waits at most until the caches show its own writes. It is a bound for faults (an informer
+// that lost its server), logged when it is reached; no ordinary path depends on it.
+const longestWait = 30 * time.Second
 
 // Written is a kind that a controller writes, with the informer that will show its writes.
 type Written struct {
@@ -28,43 +29,45 @@ func Shows[T any](informer cache.SharedIndexInformer) Written {
 	return Written{kind: reflect.TypeFor[*T](), informer: informer}
 }
 
-// ledger remembers for each key what was written for it and has not been seen yet.
+// ledger remembers for each key what was written for it and the caches do not show yet.
 type ledger struct {
-	kinds map[reflect.Type]*view // fixed at construction
+	caches map[reflect.Type]*shownCache // by the kind that is written; fixed at construction
 
 	mu     sync.Mutex
-	debts  map[Key]*debt // guarded by mu; an entry has at least one unseen write
-	queue  queue         // guarded by mu; set when the sources start
-	alarm  *time.Timer   // guarded by mu; armed while some key waits
-	logger klog.Logger   // guarded by mu
+	unseen map[Key]*unseenWrites // guarded by mu; an entry has at least one write
+	queue  queue                 // guarded by mu; set when the sources start
+	alarm  *time.Timer           // guarded by mu; armed while some key waits
+	logger klog.Logger           // guarded by mu
 }
 
-// view is what one informer has shown.
-type view struct {
+// shownCache is an informer's cache, what it has shown, and which keys wait for it. All but informer is guarded by
+// ledger.mu.
+type shownCache struct {
 	informer cache.SharedIndexInformer
-	seen     uint64           // guarded by ledger.mu; highest resource version among the events
-	debtors  map[Key]struct{} // guarded by ledger.mu; keys with a debt in this view
+	seen     uint64                      // highest resource version among the events
+	versions versionHeap                 // of writes that were not seen when they were made, lowest first
+	deletes  map[string]map[Key]struct{} // keys that deleted an object, by the object's key in the cache
 }
 
-// debt is what a key still has to see.
-type debt struct {
-	since    time.Time         // of the oldest unseen write
-	waiting  bool              // the key was held back, so it must be woken
-	versions map[*view]uint64  // highest resource version written
-	gone     map[types.UID]end // objects deleted
+// unseenWrites are the writes of one key that some cache does not show.
+type unseenWrites struct {
+	since    time.Time              // of the oldest
+	waiting  bool                   // the key was held back, so it must be woken
+	versions map[*shownCache]uint64 // highest resource version written
+	deleted  map[types.UID]deletion // objects deleted
 }
 
-// end is a deletion that has to be seen.
-type end struct {
-	view  *view
-	key   string // in the informer's store
+// deletion is a deletion that has to be seen.
+type deletion struct {
+	cache *shownCache
+	key   string // of the object in the cache
 	final bool   // the object itself must vanish; else its deletion timestamp is enough
 }
 
 func newLedger(written []Written) *ledger {
-	l := &ledger{kinds: map[reflect.Type]*view{}, debts: map[Key]*debt{}}
+	l := &ledger{caches: map[reflect.Type]*shownCache{}, unseen: map[Key]*unseenWrites{}}
 	for _, w := range written {
-		l.kinds[w.kind] = &view{informer: w.informer, debtors: map[Key]struct{}{}}
+		l.caches[w.kind] = &shownCache{informer: w.informer, deletes: map[string]map[Key]struct{}{}}
 	}
 	return l
 }
@@ -87,12 +90,12 @@ func (l *ledger) stop() {
 // sources are the handlers by which the ledger follows the informers.
 func (l *ledger) sources() []source.Source {
 	var all []source.Source
-	for _, v := range l.kinds {
-		all = append(all, &watch{informer: v.informer, handler: func(q queue) cache.ResourceEventHandler {
+	for _, c := range l.caches {
+		all = append(all, &watch{informer: c.informer, handler: func(q queue) cache.ResourceEventHandler {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.queue = q
-			return shown{l, v}
+			return follower{l, c}
 		}})
 	}
 	return all
@@ -100,161 +103,210 @@ func (l *ledger) sources() []source.Source {
 
 // wrote records that obj was returned by a create, update or patch made for key.
 func (l *ledger) wrote(key Key, obj metav1.Object) {
-	v := l.kinds[reflect.TypeOf(obj)]
+	c := l.caches[reflect.TypeOf(obj)]
 	version := parseVersion(obj.GetResourceVersion())
-	if v == nil || version == 0 {
+	if c == nil || version == 0 {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d := l.owes(key, v)
-	d.versions[v] = max(d.versions[v], version)
-	l.settle(key, d)
+	if c.shows(version) {
+		return
+	}
+	u := l.unseenOf(key)
+	u.versions[c] = max(u.versions[c], version)
+	heap.Push(&c.versions, keyVersion{version, key})
 }
 
 // deleted records that obj was deleted for key. Objects that were on their way out and that nothing holds must vanish.
 func (l *ledger) deleted(key Key, obj metav1.Object) {
-	v := l.kinds[reflect.TypeOf(obj)]
-	if v == nil {
+	c := l.caches[reflect.TypeOf(obj)]
+	if c == nil {
 		return
 	}
 	ending := obj.GetDeletionTimestamp() != nil
 	if ending && len(obj.GetFinalizers()) > 0 {
 		return // shows nothing new
 	}
+	d := deletion{cache: c, key: storeKey(obj.GetNamespace(), obj.GetName()), final: ending}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d := l.owes(key, v)
-	d.gone[obj.GetUID()] = end{view: v, key: storeKey(obj.GetNamespace(), obj.GetName()), final: ending}
-	l.settle(key, d)
-}
-
-// owes returns the debt of key, with an entry among the debtors of v. mu is held.
-func (l *ledger) owes(key Key, v *view) *debt {
-	d := l.debts[key]
-	if d == nil {
-		d = &debt{since: time.Now(), versions: map[*view]uint64{}, gone: map[types.UID]end{}}
-		l.debts[key] = d
+	if d.shown(obj.GetUID()) {
+		return
 	}
-	v.debtors[key] = struct{}{}
-	return d
+	l.unseenOf(key).deleted[obj.GetUID()] = d
+	if c.deletes[d.key] == nil {
+		c.deletes[d.key] = map[Key]struct{}{}
+	}
+	c.deletes[d.key][key] = struct{}{}
 }
 
-// hold says whether key has to wait for its writes; if so, it will be put into the queue when they have been seen.
-func (l *ledger) hold(key Key, now time.Time) bool {
+// unseenOf returns the entry of key, made if need be. mu is held.
+func (l *ledger) unseenOf(key Key) *unseenWrites {
+	u := l.unseen[key]
+	if u == nil {
+		u = &unseenWrites{since: time.Now(), versions: map[*shownCache]uint64{}, deleted: map[types.UID]deletion{}}
+		l.unseen[key] = u
+	}
+	return u
+}
+
+// mustWait says whether key has to wait until the caches show its writes; if so, it will be put into the queue then.
+func (l *ledger) mustWait(key Key, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d := l.debts[key]
-	if d == nil || l.settle(key, d) {
+	u := l.unseen[key]
+	if u == nil || l.allSeen(key, u) {
 		return false
 	}
-	if now.Sub(d.since) >= patience {
-		l.logger.Info("Giving up waiting for own writes to be shown; the informers lag behind", "key", key.String(), "after", patience)
-		l.forgive(key, d)
+	if now.Sub(u.since) >= longestWait {
+		l.logger.Info("Giving up waiting until the caches show own writes; the informers lag behind", "key", key.String(), "after", longestWait)
+		l.forget(key, u)
 		return false
 	}
-	d.waiting = true
+	u.waiting = true
 	if l.alarm == nil {
-		l.alarm = time.AfterFunc(patience, l.wakeOverdue)
+		l.alarm = time.AfterFunc(longestWait, l.wakeOverdue)
 	}
 	return true
 }
 
-// settle strikes out what has been shown by now. It returns true when nothing is left. mu is held.
-func (l *ledger) settle(key Key, d *debt) bool {
-	for v, version := range d.versions {
-		if v.shows(version) {
-			delete(d.versions, v)
+// allSeen strikes out what the caches show by now, and returns whether nothing is left; then the entry has gone. mu is
+// held.
+func (l *ledger) allSeen(key Key, u *unseenWrites) bool {
+	for c, version := range u.versions {
+		if c.shows(version) {
+			delete(u.versions, c)
 		}
 	}
-	for uid, e := range d.gone {
-		if e.shown(uid) {
-			delete(d.gone, uid)
+	for uid, d := range u.deleted {
+		if d.shown(uid) {
+			delete(u.deleted, uid)
+			d.cache.forgetDelete(d.key, key)
 		}
 	}
-	if len(d.versions)+len(d.gone) > 0 {
+	if len(u.versions)+len(u.deleted) > 0 {
 		return false
 	}
-	l.forgive(key, d)
+	l.forget(key, u)
 	return true
 }
 
-// forgive drops the debt of key and wakes the key when it was held back. mu is held.
-func (l *ledger) forgive(key Key, d *debt) {
-	delete(l.debts, key)
-	for _, v := range l.kinds {
-		delete(v.debtors, key)
+// forget drops the entry of key and wakes the key when it was held back. Its versions stay in the heaps until they are
+// passed. mu is held.
+func (l *ledger) forget(key Key, u *unseenWrites) {
+	delete(l.unseen, key)
+	for _, d := range u.deleted {
+		d.cache.forgetDelete(d.key, key)
 	}
-	if d.waiting && l.queue != nil {
+	if u.waiting && l.queue != nil {
 		l.queue.Add(key)
 	}
 }
 
-// wakeOverdue puts keys into the queue that have waited too long, where hold lets them pass.
+// wakeOverdue puts keys into the queue that have waited too long, where mustWait lets them pass.
 func (l *ledger) wakeOverdue() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.alarm = nil
 	next := time.Duration(0)
-	for key, d := range l.debts {
-		if !d.waiting {
+	for key, u := range l.unseen {
+		if !u.waiting {
 			continue
 		}
-		left := patience - time.Since(d.since)
+		left := longestWait - time.Since(u.since)
 		if left <= 0 {
 			l.queue.Add(key)
 			continue
 		}
-		if next == 0 || left < next {
-			next = left
-		}
+		next = Sooner(next, left)
 	}
 	if next > 0 {
 		l.alarm = time.AfterFunc(next, l.wakeOverdue)
 	}
 }
 
-// shows says whether everything up to version is in the informer's store.
-func (v *view) shows(version uint64) bool {
-	return v.seen >= version || parseVersion(v.informer.GetStore().LastStoreSyncResourceVersion()) >= version
+// changed looks at the keys for which an event of obj may be the one that they wait for. Each write is looked at once when
+// its version is reached, however many keys wait. mu is held.
+func (l *ledger) changed(c *shownCache, obj metav1.Object) {
+	c.seen = max(c.seen, parseVersion(obj.GetResourceVersion()))
+	for len(c.versions) > 0 && c.versions[0].version <= c.seen {
+		l.look(heap.Pop(&c.versions).(keyVersion).key)
+	}
+	for key := range c.deletes[storeKey(obj.GetNamespace(), obj.GetName())] {
+		l.look(key)
+	}
 }
 
-// shown says whether the informer's store shows that the object with uid is deleted.
-func (e end) shown(uid types.UID) bool {
-	item, found, err := e.view.informer.GetStore().GetByKey(e.key)
+func (l *ledger) look(key Key) {
+	if u := l.unseen[key]; u != nil {
+		l.allSeen(key, u)
+	}
+}
+
+// shows says whether everything up to version is in the cache.
+func (c *shownCache) shows(version uint64) bool {
+	return c.seen >= version || parseVersion(c.informer.GetStore().LastStoreSyncResourceVersion()) >= version
+}
+
+func (c *shownCache) forgetDelete(object string, key Key) {
+	delete(c.deletes[object], key)
+	if len(c.deletes[object]) == 0 {
+		delete(c.deletes, object)
+	}
+}
+
+// shown says whether the cache shows that the object with uid is deleted.
+func (d deletion) shown(uid types.UID) bool {
+	item, found, err := d.cache.informer.GetStore().GetByKey(d.key)
 	if err != nil || !found {
 		return true
 	}
 	obj, ok := item.(metav1.Object)
-	return !ok || obj.GetUID() != uid || (!e.final && obj.GetDeletionTimestamp() != nil)
+	return !ok || obj.GetUID() != uid || (!d.final && obj.GetDeletionTimestamp() != nil)
 }
 
-// shown is the handler of one view: each event may settle debts.
-type shown struct {
+// follower is the handler by which the ledger follows one informer.
+type follower struct {
 	ledger *ledger
-	view   *view
+	cache  *shownCache
 }
 
-func (s shown) OnAdd(obj any, _ bool) { s.event(obj) }
-func (s shown) OnUpdate(_, obj any)   { s.event(obj) }
-func (s shown) OnDelete(obj any) {
+func (f follower) OnAdd(obj any, _ bool) { f.event(obj) }
+func (f follower) OnUpdate(_, obj any)   { f.event(obj) }
+func (f follower) OnDelete(obj any) {
 	if tombstone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 		obj = tombstone.Obj
 	}
-	s.event(obj)
+	f.event(obj)
 }
 
-func (s shown) event(item any) {
-	obj, ok := item.(metav1.Object)
-	if !ok {
-		return
+func (f follower) event(item any) {
+	if obj, ok := item.(metav1.Object); ok {
+		f.ledger.mu.Lock()
+		defer f.ledger.mu.Unlock()
+		f.ledger.changed(f.cache, obj)
 	}
-	s.ledger.mu.Lock()
-	defer s.ledger.mu.Unlock()
-	s.view.seen = max(s.view.seen, parseVersion(obj.GetResourceVersion()))
-	for key := range s.view.debtors {
-		s.ledger.settle(key, s.ledger.debts[key])
-	}
+}
+
+// keyVersion is a resource version that was written for a key.
+type keyVersion struct {
+	version uint64
+	key     Key
+}
+
+// versionHeap implements heap.Interface; the lowest version comes first.
+type versionHeap []keyVersion
+
+func (h versionHeap) Len() int           { return len(h) }
+func (h versionHeap) Less(i, j int) bool { return h[i].version < h[j].version }
+func (h versionHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *versionHeap) Push(one any)      { *h = append(*h, one.(keyVersion)) }
+func (h *versionHeap) Pop() any {
+	last := len(*h) - 1
+	one := (*h)[last]
+	*h = (*h)[:last]
+	return one
 }
 
 // parseVersion reads a resource version. They are comparable integers (KEP-5504); 0 stands for none.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,17 +49,17 @@ func node(name, version string) *v1.Node {
 // shows plays an event: the store first, then the handler.
 func (s *scene) shows(obj metav1.Object, deleted bool) {
 	s.t.Helper()
-	informer, view := s.pods, s.ledger.kinds[Shows[v1.Pod](s.pods).kind]
+	informer, shown := s.pods, s.ledger.caches[Shows[v1.Pod](s.pods).kind]
 	if _, isNode := obj.(*v1.Node); isNode {
-		informer, view = s.nodes, s.ledger.kinds[Shows[v1.Node](s.nodes).kind]
+		informer, shown = s.nodes, s.ledger.caches[Shows[v1.Node](s.nodes).kind]
 	}
 	var err error
 	if deleted {
 		err = informer.GetStore().Delete(obj)
-		shown{s.ledger, view}.OnDelete(obj)
+		follower{s.ledger, shown}.OnDelete(obj)
 	} else {
 		err = informer.GetStore().Update(obj)
-		shown{s.ledger, view}.OnUpdate(nil, obj)
+		follower{s.ledger, shown}.OnUpdate(nil, obj)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -66,7 +67,7 @@ func (s *scene) shows(obj metav1.Object, deleted bool) {
 }
 
 // held says whether the key must wait, woken how many keys the queue has.
-func (s *scene) held(key Key) bool { return s.ledger.hold(key, time.Now()) }
+func (s *scene) held(key Key) bool { return s.ledger.mustWait(key, time.Now()) }
 func (s *scene) woken() int        { return s.queue.Len() }
 
 func (s *scene) want(what string, got, want any) {
@@ -107,8 +108,8 @@ func TestEventBeforeResponse(t *testing.T) {
 	s.shows(pod("a", "1", "20"), false)
 	s.ledger.wrote(web, pod("a", "1", "20"))
 	s.want("held", s.held(web), false)
-	if len(s.ledger.debts) != 0 {
-		t.Errorf("debts left: %v", s.ledger.debts)
+	if len(s.ledger.unseen) != 0 {
+		t.Errorf("writes left: %v", s.ledger.unseen)
 	}
 }
 
@@ -153,12 +154,12 @@ func TestDeletions(t *testing.T) {
 }
 
 // An informer that never shows a write delays the key, but not for ever.
-func TestPatienceEnds(t *testing.T) {
+func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		s.ledger.wrote(web, pod("a", "1", "20"))
 		s.want("held", s.held(web), true)
-		<-time.After(patience + time.Second)
+		<-time.After(longestWait + time.Second)
 		synctest.Wait()
 		s.want("woken", s.woken(), 1)
 		s.want("held after so long", s.held(web), false)
@@ -170,4 +171,18 @@ func TestKindsThatAreNotShown(t *testing.T) {
 	s.ledger.wrote(web, &v1.Secret{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "30"}})
 	s.ledger.wrote(web, pod("a", "1", ""))
 	s.want("held", s.held(web), false)
+}
+
+// A thousand keys that wait for the cache cost an event nothing but the one whose write it shows.
+func TestManyKeysWait(t *testing.T) {
+	s := newScene(t)
+	for i := range 1000 {
+		s.ledger.wrote(KeyOf("default", strconv.Itoa(i)), pod("a", "1", strconv.Itoa(1000+i)))
+	}
+	s.want("first held", s.held(KeyOf("default", "0")), true)
+	s.shows(pod("a", "1", "1000"), false)
+	s.want("left after the first event", len(s.ledger.unseen), 999)
+	s.want("versions left", len(s.ledger.caches[Shows[v1.Pod](s.pods).kind].versions), 999)
+	s.shows(pod("a", "1", "1999"), false)
+	s.want("left after the last", len(s.ledger.unseen), 0)
 }

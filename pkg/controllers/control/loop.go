@@ -110,7 +110,7 @@ type gate struct {
 
 // Reconcile implements reconcile.Reconciler.
 func (g *gate) Reconcile(ctx context.Context, key Key) (Result, error) {
-	if g.ledger.hold(key, time.Now()) {
+	if g.ledger.mustWait(key, time.Now()) {
 		return Result{}, nil
 	}
 	logger := g.logger.WithValues("key", key.String())
