@@ -171,10 +171,12 @@ func (o observed) shrink(kept, condemned []*v1.Pod) (removed []*v1.Pod, done boo
 	if last.DeletionTimestamp != nil {
 		return nil, false
 	}
-	// The first sick pod among all, lowest number first, may go; another sick one may not before it.
-	if !o.healthy(last) && !slices.ContainsFunc(kept, func(pod *v1.Pod) bool { return !o.healthy(pod) }) {
+	// The first sick pod among all, lowest number first, may go; another sick one may not before it. A pod that has ended
+	// is not sick: it never gets well, and nobody waits for it.
+	sick := func(pod *v1.Pod) bool { return !o.healthy(pod) && !(pod != nil && pods.IsTerminal(pod)) }
+	if sick(last) && !slices.ContainsFunc(kept, func(pod *v1.Pod) bool { return !o.healthy(pod) }) {
 		for _, pod := range slices.Backward(condemned) {
-			if !o.healthy(pod) {
+			if sick(pod) {
 				if pod != last {
 					return nil, false
 				}

@@ -108,6 +108,8 @@ func TestPlan(t *testing.T) {
 		{"fewer: not while another is sick", newSet(1), []string{"0 new", "1 new ready", "2 new ready"}, ""},
 		{"fewer: the only sick one may go", newSet(1), []string{"0 new ready", "1 new ready", "2 new"}, "-2"},
 		{"fewer: a sick one below is waited for", newSet(1), []string{"0 new ready", "1 new", "2 new"}, ""},
+		{"fewer: pods that have ended are not waited for", newSet(1), []string{"0 new ready", "1 new failed", "2 new failed"}, "-2"},
+		{"fewer: a sick one above one that has ended", newSet(1), []string{"0 new ready", "1 new failed", "2 new"}, "-2"},
 		{"fewer in parallel", newSet(1, parallel), []string{"0 new", "1 new", "2 new"}, "-2 -1"},
 		{"update: the last first", newSet(3), []string{"0 old ready", "1 old ready", "2 old ready"}, "-2"},
 		{"update: made anew", newSet(3), []string{"0 old ready", "1 old ready"}, "+2=new"},
