@@ -2,6 +2,7 @@ package histories
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -262,14 +263,15 @@ func (c *invariants) statefulSetAtRest(set *apps.StatefulSet) {
 	if s.ObservedGeneration != set.Generation || s.Replicas != n || s.UpdatedReplicas != n || s.AvailableReplicas != n || s.CurrentRevision != s.UpdateRevision {
 		c.breaks("StatefulSet %s wants %d pods of generation %d and has %+v", set.Name, n, set.Generation, s)
 	}
-	claims := 0
-	for _, obj := range c.objects {
-		if claim, ok := obj.(*v1.PersistentVolumeClaim); ok && len(set.Spec.VolumeClaimTemplates) > 0 && claim.Labels["app"] == set.Spec.Selector.MatchLabels["app"] {
-			claims++
+	// More claims than pods can be there: that of a pod which was just being replaced when the set was scaled stays.
+	for i := range len(set.Spec.VolumeClaimTemplates) * int(n) {
+		name := fmt.Sprintf("%s-%s-%d", set.Spec.VolumeClaimTemplates[0].Name, set.Name, i)
+		if !slices.ContainsFunc(slices.Collect(maps.Values(c.objects)), func(obj metav1.Object) bool {
+			claim, ok := obj.(*v1.PersistentVolumeClaim)
+			return ok && claim.Name == name
+		}) {
+			c.breaks("StatefulSet %s of %d pods has no claim %s", set.Name, n, name)
 		}
-	}
-	if len(set.Spec.VolumeClaimTemplates) > 0 && claims != int(n) {
-		c.breaks("StatefulSet %s of %d pods has %d claims", set.Name, n, claims)
 	}
 }
 

@@ -46,6 +46,7 @@ type choice struct {
 
 var choices = []choice{
 	{60, (*walk).serveOne},
+	{40, (*walk).takeOne},
 	{16, (*walk).advancePod},
 	{3, (*walk).endPod},
 	{2, (*walk).deletePod},
@@ -63,7 +64,7 @@ func (k *walk) step() {
 	synctest.Wait()
 	what := ""
 	for what == "" {
-		n := k.random.IntN(102)
+		n := k.random.IntN(142)
 		for _, c := range choices {
 			if n -= c.weight; n < 0 {
 				what = c.step(k)
@@ -99,6 +100,14 @@ func (k *walk) there() []string {
 		}
 	}
 	return all
+}
+
+func (k *walk) takeOne() string {
+	who := k.take()
+	if who == "" {
+		return ""
+	}
+	return who + ": takes a key"
 }
 
 func (k *walk) serveOne() string {
@@ -146,10 +155,7 @@ func (k *walk) passTime() string {
 	d := []time.Duration{time.Millisecond, 100 * time.Millisecond, time.Second, 11 * time.Second, time.Minute}[k.random.IntN(5)]
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-k.wires.arrived:
-	}
+	k.sleep(timer)
 	return "time passes"
 }
 

@@ -3,6 +3,7 @@ package histories
 import (
 	"flag"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -44,6 +45,9 @@ func walkFor(t *testing.T, seed uint64, steps int) (tail []string) {
 			}
 		}
 		tail = k.tail
+		if testing.Verbose() {
+			t.Log(strings.Join(tail, "\n"))
+		}
 	})
 	return tail
 }

@@ -145,9 +145,14 @@ func (w *wires) park(c *call) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.waiting = append(w.waiting, c)
+	w.arrive()
+}
+
+// arrive tells that somebody waits.
+func (w *wires) arrive() {
 	select {
 	case w.arrived <- struct{}{}:
-	default: // it is known that somebody waits
+	default: // it is known, already
 	}
 }
 

@@ -18,7 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/proa-sh/proa/pkg/apiserver/inprocess"
 	"github.com/proa-sh/proa/pkg/controllers"
@@ -59,6 +61,7 @@ type World struct {
 
 // life is one run of the controllers' program.
 type life struct {
+	queues    []*queue // of the controllers, in their order
 	ctx       context.Context
 	cancel    context.CancelFunc
 	running   *sync.WaitGroup
@@ -118,6 +121,13 @@ func (w *World) begin() {
 		if err != nil {
 			w.t.Fatalf("make controller %q: %v", entry.Name, err)
 		}
+		ctx := control.WithQueue(ctx, func(_ string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+			q := newQueue(who, limiter, w.wires.arrive)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.life.queues = append(w.life.queues, q)
+			return q
+		})
 		w.life.running.Go(func() {
 			if err := made.Run(ctx); err != nil {
 				w.note("%s: ended: %v", who, err)
@@ -160,16 +170,45 @@ func (w *World) Rest() {
 	w.t.Helper()
 	for range mostCalls {
 		synctest.Wait()
-		c := w.wires.take(w.pick)
-		if c == nil {
-			if w.kubelet.on && w.kubelet.step(w) {
-				continue
-			}
+		switch c := w.wires.take(w.pick); {
+		case c != nil:
+			w.serve(c)
+		case w.take() != "":
+		case w.kubelet.on && w.kubelet.step(w):
+		default:
 			return
 		}
-		w.serve(c)
 	}
 	w.t.Fatalf("controllers do not come to rest: %d requests, the last of them:\n%s", mostCalls, strings.Join(w.lines[max(len(w.lines)-20, 0):], "\n"))
+}
+
+// take lets a controller take a key from its queue, and says which; "" means that there is none.
+func (w *World) take() string {
+	ready := w.ready()
+	for len(ready) > 0 {
+		at := w.pick(len(ready))
+		select {
+		case ready[at].turns <- struct{}{}:
+			return ready[at].who
+		default: // its workers do not run yet
+			ready = slices.Delete(ready, at, at+1)
+		}
+	}
+	return ""
+}
+
+// ready are the queues with keys, by the names of their controllers.
+func (w *World) ready() []*queue {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slices.SortFunc(w.life.queues, func(a, b *queue) int { return strings.Compare(a.who, b.who) })
+	var ready []*queue
+	for _, q := range w.life.queues {
+		if q.Len() > 0 {
+			ready = append(ready, q)
+		}
+	}
+	return ready
 }
 
 // Advance lets time pass; whatever wakes meanwhile is served when it wakes.
@@ -179,12 +218,26 @@ func (w *World) Advance(d time.Duration) {
 	defer timer.Stop()
 	for {
 		w.Rest()
-		select {
-		case <-w.wires.arrived:
-		case <-timer.C:
+		if !w.sleep(timer) {
 			w.Rest()
 			return
 		}
+	}
+}
+
+// sleep lets time pass until a request or a key arrives or the timer fires, and says which. What arrived before does not
+// count: whether its arrival had been looked at is an accident.
+func (w *World) sleep(timer *time.Timer) (arrived bool) {
+	synctest.Wait()
+	select {
+	case <-w.wires.arrived:
+	default: // nothing was left
+	}
+	select {
+	case <-w.wires.arrived:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -62,7 +62,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		CacheSyncTimeout:        syncTimeout,
 		RateLimiter:             limiter,
 		Logger:                  logger.V(2),
-		NewQueue:                newQueue,
+		NewQueue:                queueFrom(ctx),
 		Reconciler: &gate{
 			reconcile: l.spec.Reconcile,
 			ledger:    l.ledger,
@@ -93,6 +93,24 @@ func (l *Loop) sources() []source.Source {
 		all = append(all, reads{informer})
 	}
 	return append(all, l.spec.Watches...)
+}
+
+// NewQueue makes the queue of a loop, given the controller's name and how long failed keys wait.
+type NewQueue func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+type queueKey struct{}
+
+// WithQueue makes loops that run with the context use other queues than client-go's, for whoever decides itself when keys
+// are reconciled, as tests do that must always take the same course.
+func WithQueue(ctx context.Context, make NewQueue) context.Context {
+	return context.WithValue(ctx, queueKey{}, make)
+}
+
+func queueFrom(ctx context.Context) NewQueue {
+	if make, ok := ctx.Value(queueKey{}).(NewQueue); ok {
+		return make
+	}
+	return newQueue
 }
 
 // newQueue makes client-go's queue. A queue with a name would run a goroutine twice a second for its metrics.
