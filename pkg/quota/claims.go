@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	quota "k8s.io/apiserver/pkg/quota/v1"
+	"k8s.io/apiserver/pkg/quota/v1/generic"
 	"k8s.io/component-helpers/storage/volume"
 )
 
@@ -24,7 +25,7 @@ func claims(list quota.ListerForResourceFunc) quota.Evaluator {
 			return strings.HasSuffix(string(n), ofClass+string(corev1.ResourceRequestsStorage)) || strings.HasSuffix(string(n), ofClass+string(corev1.ResourcePersistentVolumeClaims))
 		}),
 		usage: claimUsage,
-		list:  lister(list, "persistentvolumeclaims"),
+		list:  generic.ListResourceUsingListerFunc(list, corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims")),
 		scope: claimScope,
 	}
 }

@@ -15,13 +15,13 @@ import (
 // generic.NewObjectCountEvaluator. list finds the lister of a resource; admission, which never asks for the usage of a
 // whole namespace, gives nil.
 func Evaluators(list quota.ListerForResourceFunc, now clock.PassiveClock) []quota.Evaluator {
-	out := []quota.Evaluator{pods(list, now), services(list), claims(list)}
+	out := []quota.Evaluator{pods(list, now), services(list), claims(list), resourceClaims(list)}
 	// These have a name of their own in quotas, from before there was count/<resource>.
 	for plural, alias := range map[string]corev1.ResourceName{
 		"configmaps": corev1.ResourceConfigMaps, "resourcequotas": corev1.ResourceQuotas,
 		"replicationcontrollers": corev1.ResourceReplicationControllers, "secrets": corev1.ResourceSecrets,
 	} {
-		out = append(out, generic.NewObjectCountEvaluator(corev1.Resource(plural), lister(list, plural), alias))
+		out = append(out, generic.NewObjectCountEvaluator(corev1.Resource(plural), generic.ListResourceUsingListerFunc(list, corev1.SchemeGroupVersion.WithResource(plural)), alias))
 	}
 	return out
 }
@@ -32,10 +32,6 @@ func Ignored() map[schema.GroupResource]struct{} {
 		corev1.Resource("events"):                    {},
 		{Group: "events.k8s.io", Resource: "events"}: {},
 	}
-}
-
-func lister(list quota.ListerForResourceFunc, plural string) generic.ListFuncByNamespace {
-	return generic.ListResourceUsingListerFunc(list, corev1.SchemeGroupVersion.WithResource(plural))
 }
 
 // evaluator is a quota.Evaluator of one kind.

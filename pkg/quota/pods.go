@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/admission"
 	quota "k8s.io/apiserver/pkg/quota/v1"
+	"k8s.io/apiserver/pkg/quota/v1/generic"
 	"k8s.io/component-helpers/resource"
 	"k8s.io/utils/clock"
 
@@ -47,7 +48,7 @@ func pods(list quota.ListerForResourceFunc, now clock.PassiveClock) quota.Evalua
 			return strings.HasPrefix(string(n), corev1.ResourceHugePagesPrefix) || strings.HasPrefix(string(n), corev1.ResourceRequestsHugePagesPrefix) || isExtended(n)
 		}),
 		usage:       func(o runtime.Object) (corev1.ResourceList, error) { return podUsage(o, now) },
-		list:        lister(list, "pods"),
+		list:        generic.ListResourceUsingListerFunc(list, corev1.SchemeGroupVersion.WithResource("pods")),
 		scope:       podScope,
 		constraints: podConstraints,
 	}

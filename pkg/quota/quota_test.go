@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,11 +30,11 @@ func list(text string) corev1.ResourceList {
 	return out
 }
 
-// evaluatorOf returns the evaluator of a resource of the core group.
+// evaluatorOf returns the evaluator of a resource.
 func evaluatorOf(t *testing.T, plural string, all quota.ListerForResourceFunc) quota.Evaluator {
 	t.Helper()
 	for _, e := range Evaluators(all, clocktesting.NewFakePassiveClock(now)) {
-		if e.GroupResource() == corev1.Resource(plural) {
+		if e.GroupResource().Resource == plural {
 			return e
 		}
 	}
@@ -75,6 +76,16 @@ func claim(class, size string, allocated string) *corev1.PersistentVolumeClaim {
 	return c
 }
 
+func devices(requests ...resourcev1.DeviceRequest) *resourcev1.ResourceClaim {
+	return &resourcev1.ResourceClaim{Spec: resourcev1.ResourceClaimSpec{Devices: resourcev1.DeviceClaim{Requests: requests}}}
+}
+
+func exactly(class string, count int64) resourcev1.DeviceRequest {
+	return resourcev1.DeviceRequest{Exactly: &resourcev1.ExactDeviceRequest{
+		DeviceClassName: class, AllocationMode: resourcev1.DeviceAllocationModeExactCount, Count: count,
+	}}
+}
+
 func TestUsage(t *testing.T) {
 	never := false
 	service := func(kind corev1.ServiceType, allocate *bool, ports ...int32) *corev1.Service {
@@ -108,6 +119,16 @@ func TestUsage(t *testing.T) {
 			"gold.storageclass.storage.k8s.io/requests.storage=1Gi gold.storageclass.storage.k8s.io/persistentvolumeclaims=1"},
 		{"claim without class", "persistentvolumeclaims", claim("", "1Gi", ""), "count/persistentvolumeclaims=1 persistentvolumeclaims=1 requests.storage=1Gi"},
 		{"claim that shrinks", "persistentvolumeclaims", claim("", "1Gi", "2Gi"), "count/persistentvolumeclaims=1 persistentvolumeclaims=1 requests.storage=2Gi"},
+		{"claim of devices", "resourceclaims", devices(exactly("gpu", 2), exactly("gpu", 1), exactly("nic", 1)), "count/resourceclaims.resource.k8s.io=1 " +
+			"gpu.deviceclass.resource.k8s.io/devices=3 requests.deviceclass.resource.kubernetes.io/gpu=3 " +
+			"nic.deviceclass.resource.k8s.io/devices=1 requests.deviceclass.resource.kubernetes.io/nic=1"},
+		{"claim of all devices", "resourceclaims", devices(resourcev1.DeviceRequest{Exactly: &resourcev1.ExactDeviceRequest{
+			DeviceClassName: "gpu", AllocationMode: resourcev1.DeviceAllocationModeAll,
+		}}), "count/resourceclaims.resource.k8s.io=1 gpu.deviceclass.resource.k8s.io/devices=32 requests.deviceclass.resource.kubernetes.io/gpu=32"},
+		{"claim of alternatives", "resourceclaims", devices(resourcev1.DeviceRequest{FirstAvailable: []resourcev1.DeviceSubRequest{
+			{DeviceClassName: "gpu", Count: 2}, {DeviceClassName: "small", Count: 4}, {DeviceClassName: "small", Count: 3},
+		}}), "count/resourceclaims.resource.k8s.io=1 gpu.deviceclass.resource.k8s.io/devices=2 requests.deviceclass.resource.kubernetes.io/gpu=2 " +
+			"small.deviceclass.resource.k8s.io/devices=4 requests.deviceclass.resource.kubernetes.io/small=4"},
 		{"config map", "configmaps", &corev1.ConfigMap{}, "count/configmaps=1 configmaps=1"},
 		{"secret", "secrets", &corev1.Secret{}, "count/secrets=1 secrets=1"},
 	} {
@@ -225,6 +246,7 @@ func TestHandles(t *testing.T) {
 		{"pods", "", admission.Create, true}, {"pods", "", admission.Update, false}, {"pods", "resize", admission.Update, true},
 		{"pods", "binding", admission.Create, false}, {"services", "", admission.Update, true}, {"services", "status", admission.Update, false},
 		{"persistentvolumeclaims", "", admission.Update, true}, {"configmaps", "", admission.Update, false}, {"configmaps", "", admission.Create, true},
+		{"resourceclaims", "", admission.Create, true}, {"resourceclaims", "status", admission.Update, false},
 	} {
 		a := admission.NewAttributesRecord(nil, nil, schema.GroupVersionKind{}, "ns", "x", corev1.SchemeGroupVersion.WithResource(c.plural), c.subresource, c.op, nil, false, nil)
 		if got := evaluatorOf(t, c.plural, nil).Handles(a); got != c.want {

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	quota "k8s.io/apiserver/pkg/quota/v1"
+	"k8s.io/apiserver/pkg/quota/v1/generic"
 )
 
 const countServices corev1.ResourceName = "count/services"
@@ -17,7 +18,7 @@ func services(list quota.ListerForResourceFunc) quota.Evaluator {
 		handles:  written,
 		names:    among([]corev1.ResourceName{countServices, corev1.ResourceServices, corev1.ResourceServicesNodePorts, corev1.ResourceServicesLoadBalancers}, nil),
 		usage:    serviceUsage,
-		list:     lister(list, "services"),
+		list:     generic.ListResourceUsingListerFunc(list, corev1.SchemeGroupVersion.WithResource("services")),
 	}
 }
 

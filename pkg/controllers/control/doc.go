@@ -9,6 +9,7 @@
 //     There are no expectations, and no polling: the event that shows the last write wakes the key.
 //   - Claim: which objects a parent owns, adopts and releases.
 //   - SlowStart: creating many objects without flooding a server that refuses them.
+//   - NewMapper: kinds that are installed at any time are found.
 //   - indexes by controller, pods from templates, and the order in which pods are given up.
 //
 // In come Dependencies (informers, the client with the controller's own identity, the recorder); out goes a Loop whose

@@ -13,12 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	appslisters "k8s.io/client-go/listers/apps/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	policylisters "k8s.io/client-go/listers/policy/v1"
-	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/scale"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -42,7 +40,7 @@ type reconciler struct {
 // New makes the controller. Its keys are PodDisruptionBudgets.
 func New(d control.Dependencies) (control.Controller, error) {
 	core, apps, budgets := d.Informers.Core().V1(), d.Informers.Apps().V1(), d.Informers.Policy().V1().PodDisruptionBudgets()
-	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d.Client.Discovery()))
+	mapper := control.NewMapper(d.Client.Discovery(), control.DiscoverAgain)
 	scales, err := scale.NewForConfig(d.REST, mapper, dynamic.LegacyAPIPathResolverFunc, scale.NewDiscoveryScaleKindResolver(d.Client.Discovery()))
 	if err != nil {
 		return nil, fmt.Errorf("make scale client: %w", err)

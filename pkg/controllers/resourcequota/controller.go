@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -14,11 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	quota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
-	"k8s.io/client-go/discovery/cached/memory"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -39,38 +38,75 @@ type Controller struct {
 	counter  *counter
 	loop     *control.Loop
 	life     context.Context // of Run, which the counter's informers share
+	// again is how often it is looked for a kind that a quota counts and that does not exist.
+	again time.Duration
 }
 
 // New makes the controller. Its keys are ResourceQuotas.
-func New(d control.Dependencies) (control.Controller, error) {
+func New(d control.Dependencies) (control.Controller, error) { return build(d, control.DiscoverAgain) }
+
+func build(d control.Dependencies, again time.Duration) (control.Controller, error) {
 	client, err := metadata.NewForConfig(rest.CopyConfig(d.REST))
 	if err != nil {
 		return nil, fmt.Errorf("make metadata client: %w", err)
 	}
 	core := d.Informers.Core().V1()
-	c := &Controller{Dependencies: d, quotas: core.ResourceQuotas().Lister()}
-	c.registry = generic.NewRegistry(usage.Evaluators(func(resource schema.GroupVersionResource) (cache.GenericLister, error) {
-		informer, err := d.Informers.ForResource(resource)
-		if err != nil {
-			return nil, err
-		}
-		return informer.Lister(), nil
-	}, clock.RealClock{}))
 	trigger := &control.Trigger{}
+	c := &Controller{Dependencies: d, quotas: core.ResourceQuotas().Lister(), again: again}
 	c.counter = &counter{
-		metadata: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d.Client.Discovery())),
-		registry: c.registry, running: map[schema.GroupResource]cache.SharedIndexInformer{},
-		changed: func(namespace string) {
+		client: d.Client, metadata: client, mapper: control.NewMapper(d.Client.Discovery(), again),
+		known: map[schema.GroupResource]quota.Evaluator{}, running: map[schema.GroupResource]*counted{},
+		fewer: func(namespace string) {
 			for _, key := range c.quotasOf(namespace) {
 				trigger.Wake(key)
 			}
 		},
+		changed: func(kind schema.GroupResource, counted bool) {
+			pause := time.Duration(0)
+			if !counted {
+				pause = again
+			}
+			for _, key := range c.quotasOfKind(kind) {
+				trigger.WakeAfter(key, pause)
+			}
+		},
 	}
+	c.registry = c.newRegistry()
+	c.counter.registry = c.registry
 	c.loop = control.NewLoop(control.Spec{
 		Name: d.Name, Workers: d.Workers, Reconcile: c.Reconcile, Watches: append(c.watches(), trigger),
 		Writes: []control.Written{control.Shows[v1.ResourceQuota](core.ResourceQuotas().Informer())},
 	})
 	return c, nil
+}
+
+// newRegistry has the evaluators of the kinds that the process has informers of. The counter adds those of others.
+func (c *Controller) newRegistry() quota.Registry {
+	var ready []quota.Evaluator
+	for _, one := range usage.Evaluators(c.listerOf, clock.RealClock{}) {
+		if one.GroupResource() == resourceClaims {
+			c.counter.known[resourceClaims] = one
+			continue
+		}
+		ready = append(ready, one)
+	}
+	return generic.NewRegistry(ready)
+}
+
+// listerOf implements quota.ListerForResourceFunc.
+func (c *Controller) listerOf(resource schema.GroupVersionResource) (cache.GenericLister, error) {
+	if resource.GroupResource() == resourceClaims {
+		indexer, err := c.counter.indexer(resourceClaims)
+		if err != nil {
+			return nil, err
+		}
+		return cache.NewGenericLister(indexer, resourceClaims), nil
+	}
+	informer, err := c.Informers.ForResource(resource)
+	if err != nil {
+		return nil, err
+	}
+	return informer.Lister(), nil
 }
 
 // watches wake the quotas of a namespace when something that they count goes or changes its cost. What comes was counted by
@@ -133,6 +169,21 @@ func (c *Controller) quotasOf(namespace string) []control.Key {
 	return keys
 }
 
+// quotasOfKind are the keys of all quotas that count a kind by name.
+func (c *Controller) quotasOfKind(kind schema.GroupResource) []control.Key {
+	all, err := c.quotas.List(labels.Everything())
+	if err != nil {
+		return nil // a lister over a cache does not fail
+	}
+	var keys []control.Key
+	for _, one := range all {
+		if slices.Contains(kindsOf(one.Spec.Hard), kind) {
+			keys = append(keys, control.KeyOf(one.Namespace, one.Name))
+		}
+	}
+	return keys
+}
+
 // Run implements control.Controller.
 func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -152,21 +203,26 @@ func (c *Controller) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, fmt.Errorf("read quota: %w", err)
 	}
-	if err := c.counter.follow(ctx, c.life, one.Spec.Hard); err != nil {
+	all, err := c.counter.follow(c.life, one.Spec.Hard)
+	if err != nil {
 		return control.Result{}, err
+	}
+	again := check
+	if !all {
+		again = c.again // somebody may install the kind
 	}
 	// What could not be reckoned is missing in used, and keeps its old value.
 	used, failure := quota.CalculateUsage(one.Namespace, one.Spec.Scopes, one.Spec.Hard, c.registry, one.Spec.ScopeSelector)
 	status := statusOf(one, used)
 	if equality.Semantic.DeepEqual(status, one.Status) {
-		return control.Result{RequeueAfter: check}, failure
+		return control.Result{RequeueAfter: again}, failure
 	}
 	one = one.DeepCopy()
 	one.Status = status
 	if _, err = control.UpdateStatus(ctx, c.Client.CoreV1().ResourceQuotas(one.Namespace), one); apierrors.IsNotFound(err) {
 		err = nil
 	}
-	return control.Result{RequeueAfter: check}, errors.Join(failure, err)
+	return control.Result{RequeueAfter: again}, errors.Join(failure, err)
 }
 
 // statusOf is the status of a quota of whose limits this much is used. Limits that nothing measures count as unused until

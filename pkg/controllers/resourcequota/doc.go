@@ -5,5 +5,6 @@
 // and this controller takes away what has gone, and puts right what went wrong.
 //
 // Kinds for which the process has informers are counted there; for others that a quota names, custom resources for
-// example, counter.go runs informers of metadata. controller_test.go shows both.
+// example, counter.go runs informers of metadata from when the kind is found until it goes. What cannot be counted keeps
+// its last number and holds up nothing else. controller_test.go shows all of this.
 package resourcequota

@@ -190,7 +190,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, c call) {
 	}()
 	place := s.store.position(version)
 	for {
-		next, after, ok := s.store.next(c.kind.GroupResource(), place, func() bool { return done.Err() != nil })
+		next, after, ok := s.store.next(c.kind.GroupResource(), place, func() bool { return done.Err() != nil || !s.serves(c.kind) })
 		if !ok {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +74,20 @@ func (s *Server) AddKind(kind Kind) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kinds = append(s.kinds, kind)
+}
+
+// RemoveKind serves a resource no longer, and ends its watches. Its objects are kept.
+func (s *Server) RemoveKind(group, resource string) {
+	s.mu.Lock()
+	s.kinds = slices.DeleteFunc(s.kinds, func(k Kind) bool { return k.Group == group && k.Resource == resource })
+	s.mu.Unlock()
+	s.store.wake()
+}
+
+func (s *Server) serves(kind Kind) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.kinds, kind)
 }
 
 // Fail makes requests fail for which f returns an error; nil ends it.
@@ -166,6 +181,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the client has gone
 	}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	s.store.note()
 	if s.discover(w, parts) {
 		return
 	}
@@ -183,7 +199,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.count[what]++
 	s.mu.Unlock()
-	s.store.note()
 	if fail != nil {
 		request := Request{Verb: call.verb, Resource: call.kind.Resource, Subresource: call.subresource, Namespace: call.name.Namespace, Name: call.name.Name, Body: body}
 		if err := fail(request); err != nil {
