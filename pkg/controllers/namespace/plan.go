@@ -12,9 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// settling is how long after the start of the deletion a namespace is found empty before that is believed: a request
-// to create something may have been admitted just before. Deletion timestamps are whole seconds.
-const settling = time.Second
+// settling is how long after the start of the deletion a namespace is found empty before that is believed. A request to
+// create something may have been admitted just before and be held by a webhook, or another server may not have heard of the
+// deletion yet. It is upstream's five seconds, and one more because deletion timestamps are whole seconds.
+const settling = 6 * time.Second
 
 // pass is what one look at the content of a namespace found.
 type pass struct {

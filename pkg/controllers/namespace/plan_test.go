@@ -22,7 +22,7 @@ func ending() *v1.Namespace {
 
 func TestJudge(t *testing.T) {
 	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	soon, later := start.Add(300*time.Millisecond), start.Add(2*time.Second)
+	soon, later := start.Add(5300*time.Millisecond), start.Add(6*time.Second)
 	good := map[string]string{
 		"NamespaceDeletionDiscoveryFailure":           "False ResourcesDiscovered: All resources successfully discovered",
 		"NamespaceDeletionGroupVersionParsingFailure": "False ParsedGroupVersions: All legacy kube types successfully parsed",
