@@ -52,16 +52,27 @@ func plan(o observed) outcome {
 		}
 		zone = loaded
 	}
-	s, err := parseSchedule(o.cron.Spec.Schedule, zone)
+	s, err := parseSchedule(o.cron.Spec.Schedule, zone, o.last())
 	if err != nil {
 		out.tell(v1.EventTypeWarning, "UnparseableSchedule", fmt.Sprintf("unparseable schedule: %q : %v", o.cron.Spec.Schedule, err))
 		return out
 	}
-	if next := s.next(o.now); !next.IsZero() {
-		out.after = next.Sub(o.now) + time.Millisecond
+	next := s.next(o.now)
+	if next.IsZero() {
+		out.tell(v1.EventTypeWarning, "InvalidSchedule", fmt.Sprintf("invalid schedule: %s : no time of the next five years is one of its times", o.cron.Spec.Schedule))
+		return out
 	}
+	out.after = next.Sub(o.now) + time.Millisecond
 	o.start(&out, s, active, zone)
 	return out
+}
+
+// last is the time of the last Job, or the creation of the CronJob when there was none.
+func (o observed) last() time.Time {
+	if last := o.cron.Status.LastScheduleTime; last != nil {
+		return last.Time
+	}
+	return o.cron.CreationTimestamp.Time
 }
 
 func (out *outcome) tell(kind, reason, message string) {
@@ -142,10 +153,7 @@ func (o observed) history() []*batch.Job {
 
 // start decides about the last time that has passed without a Job.
 func (o observed) start(out *outcome, s schedule, active []*batch.Job, zone *time.Location) {
-	since := o.cron.CreationTimestamp.Time
-	if o.cron.Status.LastScheduleTime != nil {
-		since = o.cron.Status.LastScheduleTime.Time
-	}
+	since := o.last()
 	deadline := o.cron.Spec.StartingDeadlineSeconds
 	if deadline != nil {
 		if earliest := o.now.Add(-time.Duration(*deadline) * time.Second); earliest.After(since) {

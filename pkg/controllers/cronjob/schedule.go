@@ -27,18 +27,22 @@ type calendar struct {
 	zone               *time.Location
 }
 
-// interval is "@every".
-type interval time.Duration
+// interval is "@every": the times lie a whole number of steps after base.
+type interval struct {
+	step time.Duration // at least a second
+	base time.Time
+}
 
-// parseSchedule reads a schedule in a time zone.
-func parseSchedule(text string, zone *time.Location) (schedule, error) {
+// parseSchedule reads a schedule in a time zone. base is a time from which "@every" counts: the last one at which there was
+// a Job, or the creation of the CronJob.
+func parseSchedule(text string, zone *time.Location, base time.Time) (schedule, error) {
 	text = strings.TrimSpace(text)
 	if every, found := strings.CutPrefix(text, "@every "); found {
 		d, err := time.ParseDuration(strings.TrimSpace(every))
 		if err != nil {
 			return nil, fmt.Errorf("read schedule %q: %w", text, err)
 		}
-		return interval(max(d.Truncate(time.Second), time.Second)), nil
+		return interval{max(d.Truncate(time.Second), time.Second), base}, nil
 	}
 	if strings.HasPrefix(text, "@") {
 		full, known := named(text)
@@ -147,8 +151,9 @@ func parseNumber(text string, first int, names []string) (int, error) {
 }
 
 // next implements schedule.
-func (d interval) next(t time.Time) time.Time {
-	return t.Add(time.Duration(d) - time.Duration(t.Nanosecond()))
+func (i interval) next(t time.Time) time.Time {
+	steps := max(t.Sub(i.base)/i.step, 0)
+	return i.base.Add((steps + 1) * i.step)
 }
 
 // next implements schedule. It goes on field by field, largest first, and starts anew when that changes a larger one.

@@ -37,13 +37,14 @@ func TestNext(t *testing.T) {
 		{"0 0 ? 1,12 *", "2026-01-31 00:00:00", time.UTC, []string{"2026-12-01 00:00:00"}},
 		{"@weekly", "2026-01-01 00:00:00", time.UTC, []string{"2026-01-04 00:00:00"}},
 		{"@every 90s", "2026-01-01 00:00:00", time.UTC, []string{"2026-01-01 00:01:30", "2026-01-01 00:03:00"}},
+		{"@every 90s", "2026-01-01 00:02:10", time.UTC, []string{"2026-01-01 00:03:00", "2026-01-01 00:04:30"}}, // from its base, not from now
 		{"0 0 31 2 *", "2026-01-01 00:00:00", time.UTC, nil},
 		{"30 1 * * *", "2026-03-28 02:00:00", berlin, []string{"2026-03-29 01:30:00", "2026-03-30 01:30:00"}},
 		{"30 2 * * *", "2026-03-28 03:00:00", berlin, []string{"2026-03-30 02:30:00"}}, // the clocks skip half past two
 	}
 	for _, test := range tests {
 		t.Run(test.schedule, func(t *testing.T) {
-			s, err := parseSchedule(test.schedule, test.zone)
+			s, err := parseSchedule(test.schedule, test.zone, at(t, "2026-01-01 00:00:00", time.UTC))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +65,7 @@ func TestNext(t *testing.T) {
 
 func TestBadSchedules(t *testing.T) {
 	for _, text := range []string{"", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7", "5-3 * * * *", "*/0 * * * *", "x * * * *", "@sometimes", "@every x", "-1 * * * *"} {
-		if _, err := parseSchedule(text, time.UTC); err == nil {
+		if _, err := parseSchedule(text, time.UTC, time.Time{}); err == nil {
 			t.Errorf("%q was read", text)
 		} else if !strings.HasPrefix(err.Error(), "read schedule") {
 			t.Errorf("%q: %v", text, err)
@@ -80,10 +81,12 @@ func TestLatest(t *testing.T) {
 		{"0 * * * *", "2026-01-01 00:00:00", "2026-01-01 00:30:00", "", false},
 		{"0 * * * *", "2026-01-01 00:00:00", "2026-01-01 03:30:00", "2026-01-01 03:00:00", false},
 		{"* * * * *", "2026-01-01 00:00:00", "2026-01-03 03:30:20", "2026-01-03 03:30:00", true},
+		{"@every 7m", "2026-01-01 00:00:00", "2026-01-01 00:30:00", "2026-01-01 00:28:00", false},
+		{"@every 7m", "2026-01-01 00:00:00", "2026-02-01 00:30:00", "2026-02-01 00:27:00", true},
 		{"0 0 1 1 *", "2020-01-01 00:00:00", "2026-06-01 00:00:00", "2026-01-01 00:00:00", false},
 	}
 	for _, test := range tests {
-		s, err := parseSchedule(test.schedule, time.UTC)
+		s, err := parseSchedule(test.schedule, time.UTC, at(t, test.after, time.UTC))
 		if err != nil {
 			t.Fatal(err)
 		}
