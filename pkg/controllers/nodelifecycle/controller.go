@@ -55,7 +55,7 @@ func (r *reconciler) nodeChanged(old, now *v1.Node) []control.Key {
 	if now == nil {
 		r.heartbeats.forget(old.Name)
 		r.Recorder.Eventf(reference(old), v1.EventTypeNormal, "RemovingNode", "Node %s event: Removing Node %s from Controller", old.Name, old.Name)
-		return r.lostNodes()
+		return append(r.lostNodes(), control.KeyOf("", old.Name)) // which forgets it for good, should it be looked at now
 	}
 	r.heartbeats.node(now)
 	if old == nil {
@@ -90,11 +90,16 @@ func matters(old, now *v1.Node) bool {
 	return false
 }
 
-// leaseChanged notes a heartbeat. It wakes nobody: a node's own timer finds the later time.
-func (r *reconciler) leaseChanged(_, now *coordination.Lease) []control.Key {
-	if now != nil && now.Namespace == v1.NamespaceNodeLease {
-		r.heartbeats.lease(now)
+// leaseChanged notes a heartbeat. It wakes nobody: a node's own timer finds the later time. A lease that has gone wakes its
+// node, which may have gone before.
+func (r *reconciler) leaseChanged(old, now *coordination.Lease) []control.Key {
+	switch {
+	case control.Latest(old, now).Namespace != v1.NamespaceNodeLease:
+		return nil
+	case now == nil:
+		return []control.Key{control.KeyOf("", old.Name)}
 	}
+	r.heartbeats.lease(now)
 	return nil
 }
 
@@ -117,6 +122,7 @@ func (r *reconciler) lostNodes() []control.Key {
 func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
 	node, err := r.nodes.Get(key.Name)
 	if apierrors.IsNotFound(err) {
+		r.heartbeats.forget(key.Name)
 		return control.Result{}, nil
 	}
 	if err != nil {

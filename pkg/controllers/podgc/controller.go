@@ -3,6 +3,7 @@ package podgc
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -34,25 +35,30 @@ type reconciler struct {
 	trigger   *control.Trigger
 
 	mu    sync.Mutex
-	gone  map[string]time.Time // guarded by mu; nodes that pods name and that are not there, by when that was found
+	gone  map[string]time.Time // guarded by mu; nodes that pods name and that are not there, by when that was found; pruned when one is added
 	ended int                  // guarded by mu; ended pods
 }
 
 // New makes the controller. most is how many ended pods may stay, 0 any number. Its keys are pods.
 func New(d control.Dependencies, most int) (control.Controller, error) {
+	r, err := newReconciler(d, most)
+	if err != nil {
+		return nil, err
+	}
+	return control.NewLoop(control.Spec{
+		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
+		Watches: []source.Source{r.trigger, control.Watch(d.Informers.Core().V1().Nodes().Informer(), r.nodeChanged), control.Watch(r.pods, r.podChanged)},
+		Writes:  []control.Written{control.Shows[v1.Pod](r.pods)},
+	}), nil
+}
+
+func newReconciler(d control.Dependencies, most int) (*reconciler, error) {
 	core := d.Informers.Core().V1()
 	r := &reconciler{
 		Dependencies: d, most: most, nodes: core.Nodes().Lister(), podLister: core.Pods().Lister(), pods: core.Pods().Informer(),
 		trigger: &control.Trigger{}, gone: map[string]time.Time{},
 	}
-	if err := control.IndexPodsByNode(r.pods); err != nil {
-		return nil, err
-	}
-	return control.NewLoop(control.Spec{
-		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
-		Watches: []source.Source{r.trigger, control.Watch(core.Nodes().Informer(), r.nodeChanged), control.Watch(r.pods, r.podChanged)},
-		Writes:  []control.Written{control.Shows[v1.Pod](r.pods)},
-	}), nil
+	return r, control.IndexPodsByNode(r.pods)
 }
 
 // nodeChanged wakes the pods of nodes that go or are declared out of service.
@@ -154,9 +160,16 @@ func (r *reconciler) nodeOf(pod *v1.Pod) (node *v1.Node, since time.Time, err er
 	since, found := r.gone[pod.Spec.NodeName]
 	if !found {
 		since = time.Now()
+		maps.DeleteFunc(r.gone, func(node string, _ time.Time) bool { return !r.named(node) })
 		r.gone[pod.Spec.NodeName] = since
 	}
 	return nil, since, nil
+}
+
+// named says whether a pod names a node.
+func (r *reconciler) named(node string) bool {
+	all, err := control.PodsOn(r.pods, node)
+	return err != nil || len(all) > 0 // the index was added in New
 }
 
 // remove deletes a pod without grace, after its status says what became of it.

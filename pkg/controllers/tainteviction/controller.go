@@ -27,7 +27,13 @@ type reconciler struct {
 	pods      cache.SharedIndexInformer
 
 	mu    sync.Mutex
-	since map[types.UID]time.Time // guarded by mu; pods on tainted nodes, by when they were first seen so
+	since map[control.Key]tainted // guarded by mu; an entry is made and dropped by the reconciliation of its key alone
+}
+
+// tainted is a pod on a tainted node.
+type tainted struct {
+	pod   types.UID
+	since time.Time // when it was first seen so
 }
 
 // New makes the controller. Its keys are pods.
@@ -35,7 +41,7 @@ func New(d control.Dependencies) (control.Controller, error) {
 	core := d.Informers.Core().V1()
 	r := &reconciler{
 		Dependencies: d, nodes: core.Nodes().Lister(), podLister: core.Pods().Lister(), pods: core.Pods().Informer(),
-		since: map[types.UID]time.Time{},
+		since: map[control.Key]tainted{},
 	}
 	if err := control.IndexPodsByNode(r.pods); err != nil {
 		return nil, err
@@ -70,11 +76,10 @@ func (r *reconciler) nodeChanged(old, now *v1.Node) []control.Key {
 	return keys
 }
 
-// podChanged wakes a pod that came to a node or changed its tolerations, and forgets one that has gone.
+// podChanged wakes a pod that came to a node, changed its tolerations, or has gone.
 func (r *reconciler) podChanged(old, now *v1.Pod) []control.Key {
 	if now == nil {
-		r.forget(old)
-		return nil
+		return []control.Key{control.KeyOf(old.Namespace, old.Name)}
 	}
 	if now.Spec.NodeName == "" || (old != nil && old.Spec.NodeName == now.Spec.NodeName && len(old.Spec.Tolerations) == len(now.Spec.Tolerations)) {
 		return nil
@@ -86,26 +91,28 @@ func (r *reconciler) podChanged(old, now *v1.Pod) []control.Key {
 func (r *reconciler) first(pod *v1.Pod, now time.Time) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if since, found := r.since[pod.UID]; found {
-		return since
+	key := control.KeyOf(pod.Namespace, pod.Name)
+	one := r.since[key]
+	if one.pod != pod.UID {
+		one = tainted{pod.UID, now}
+		r.since[key] = one
 	}
-	r.since[pod.UID] = now
-	return now
+	return one.since
 }
 
-// forget says whether the pod was remembered.
-func (r *reconciler) forget(pod *v1.Pod) bool {
+// forget returns the UID of the pod that was remembered, "" if there was none.
+func (r *reconciler) forget(key control.Key) types.UID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, found := r.since[pod.UID]
-	delete(r.since, pod.UID)
-	return found
+	defer delete(r.since, key)
+	return r.since[key].pod
 }
 
 // Reconcile implements reconcile.Reconciler.
 func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
 	pod, err := r.podLister.Pods(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
+		r.forget(key)
 		return control.Result{}, nil
 	}
 	if err != nil {
@@ -129,7 +136,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	case tolerated:
 		return control.Result{RequeueAfter: after}, nil
 	default:
-		if r.forget(pod) && pod.DeletionTimestamp == nil {
+		if r.forget(key) == pod.UID && pod.DeletionTimestamp == nil {
 			r.Recorder.Eventf(pod, v1.EventTypeNormal, "TaintManagerEviction", "Cancelling deletion of Pod %s/%s", pod.Namespace, pod.Name)
 		}
 		return control.Result{}, nil
