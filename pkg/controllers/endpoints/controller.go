@@ -7,7 +7,6 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/endpointslice/util"
@@ -19,7 +18,7 @@ import (
 type reconciler struct {
 	control.Dependencies
 	services  corelisters.ServiceLister
-	pods      corelisters.PodLister
+	selected  *control.Selections
 	endpoints corelisters.EndpointsLister
 	triggers  *util.TriggerTimeTracker
 }
@@ -27,8 +26,12 @@ type reconciler struct {
 // New makes the controller. Its keys are services.
 func New(d control.Dependencies) (control.Controller, error) {
 	core := d.Informers.Core().V1()
+	selected, err := control.NewSelections(core)
+	if err != nil {
+		return nil, err
+	}
 	r := &reconciler{
-		Dependencies: d, services: core.Services().Lister(), pods: core.Pods().Lister(), endpoints: core.Endpoints().Lister(),
+		Dependencies: d, services: core.Services().Lister(), selected: selected, endpoints: core.Endpoints().Lister(),
 		triggers: util.NewTriggerTimeTracker(),
 	}
 	return control.NewLoop(control.Spec{
@@ -38,9 +41,7 @@ func New(d control.Dependencies) (control.Controller, error) {
 				service := control.Latest(old, now)
 				return []control.Key{control.KeyOf(service.Namespace, service.Name)}
 			}),
-			control.Watch(core.Pods().Informer(), func(old, now *v1.Pod) []control.Key {
-				return control.ServicesOf(r.services, old, now)
-			}),
+			control.Watch(core.Pods().Informer(), selected.Services),
 			control.Watch(core.Endpoints().Informer(), func(old, now *v1.Endpoints) []control.Key {
 				endpoints := control.Latest(old, now)
 				return []control.Key{control.KeyOf(endpoints.Namespace, endpoints.Name)}
@@ -70,9 +71,9 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if service.Spec.Selector == nil || service.Spec.Type == v1.ServiceTypeExternalName {
 		return control.Result{}, nil
 	}
-	pods, err := r.pods.Pods(key.Namespace).List(labels.SelectorFromValidatedSet(service.Spec.Selector))
+	pods, err := r.selected.Pods(service)
 	if err != nil {
-		return control.Result{}, fmt.Errorf("list pods: %w", err)
+		return control.Result{}, err
 	}
 	changed := r.triggers.ComputeEndpointLastChangeTriggerTime(key.Namespace, service, pods)
 	return control.Result{}, r.act(ctx, service, plan(service, pods, current, changed))

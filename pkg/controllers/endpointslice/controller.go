@@ -26,7 +26,7 @@ type reconciler struct {
 	control.Dependencies
 	most     int32
 	services corelisters.ServiceLister
-	pods     corelisters.PodLister
+	selected *control.Selections
 	nodes    corelisters.NodeLister
 	slices   discoverylisters.EndpointSliceLister
 	triggers *util.TriggerTimeTracker
@@ -37,9 +37,13 @@ type reconciler struct {
 func New(d control.Dependencies, most int32) (control.Controller, error) {
 	core := d.Informers.Core().V1()
 	slices := d.Informers.Discovery().V1().EndpointSlices()
+	selected, err := control.NewSelections(core)
+	if err != nil {
+		return nil, err
+	}
 	r := &reconciler{
 		Dependencies: d, most: most,
-		services: core.Services().Lister(), pods: core.Pods().Lister(), nodes: core.Nodes().Lister(), slices: slices.Lister(),
+		services: core.Services().Lister(), selected: selected, nodes: core.Nodes().Lister(), slices: slices.Lister(),
 		triggers: util.NewTriggerTimeTracker(), topology: topologycache.NewTopologyCache(),
 	}
 	return control.NewLoop(control.Spec{
@@ -49,9 +53,7 @@ func New(d control.Dependencies, most int32) (control.Controller, error) {
 				service := control.Latest(old, now)
 				return []control.Key{control.KeyOf(service.Namespace, service.Name)}
 			}),
-			control.Watch(core.Pods().Informer(), func(old, now *v1.Pod) []control.Key {
-				return control.ServicesOf(r.services, old, now)
-			}),
+			control.Watch(core.Pods().Informer(), selected.Services),
 			control.Watch(slices.Informer(), sliceChanged),
 			control.Watch(core.Nodes().Informer(), r.nodeChanged),
 		},
@@ -110,6 +112,9 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	service, err := r.services.Services(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		r.triggers.DeleteService(key.Namespace, key.Name)
+		for _, family := range []discovery.AddressType{discovery.AddressTypeIPv4, discovery.AddressTypeIPv6} {
+			r.topology.RemoveHints(key.String(), family)
+		}
 		return control.Result{}, nil // its slices are garbage now
 	}
 	if err != nil {
@@ -118,9 +123,9 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if service.Spec.Selector == nil || service.Spec.Type == v1.ServiceTypeExternalName {
 		return control.Result{}, nil
 	}
-	pods, err := r.pods.Pods(key.Namespace).List(labels.SelectorFromValidatedSet(service.Spec.Selector))
+	pods, err := r.selected.Pods(service)
 	if err != nil {
-		return control.Result{}, fmt.Errorf("list pods: %w", err)
+		return control.Result{}, err
 	}
 	existing, known, err := r.slicesOf(service)
 	if err != nil {
