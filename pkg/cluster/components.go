@@ -100,8 +100,12 @@ func (p *parts) startControllers(ctx context.Context, task *steps.Task) error {
 	return nil
 }
 
-// serviceAccount returns the connection of a controller's service account in namespace kube-system.
+// serviceAccount returns the connection of a controller's service account in namespace kube-system, or with "" that of all
+// controllers together.
 func (p *parts) serviceAccount(name string) *rest.Config {
+	if name == "" {
+		return p.connection(&user.DefaultInfo{Name: user.KubeControllerManager, Groups: []string{user.AllAuthenticated}})
+	}
 	return p.connection(&user.DefaultInfo{
 		Name:   serviceaccount.MakeUsername("kube-system", name),
 		Groups: append(serviceaccount.MakeGroupNames("kube-system"), user.AllAuthenticated),
@@ -119,6 +123,9 @@ func (p *parts) controllerSettings() (controllers.Settings, error) {
 		return s, fmt.Errorf("read cluster CA's key: %w", err)
 	}
 	s.RootCA = ca
+	if s.ServiceAccountKey, err = os.ReadFile(p.env.PKI.ServiceAccountKey()); err != nil {
+		return s, fmt.Errorf("read key of service account tokens: %w", err)
+	}
 	s.ClusterCIDRs, s.ServiceCIDRs, s.AllocateNodeCIDRs = []netip.Prefix{c.PodCIDR}, []netip.Prefix{c.ServiceCIDR}, true
 	s.Signing = map[string]controllers.Authority{}
 	for _, signer := range []string{

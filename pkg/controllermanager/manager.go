@@ -1,6 +1,7 @@
 package controllermanager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,8 @@ import (
 type Config struct {
 	// Informers are shared with the rest of the process. The owner starts them after New.
 	Informers informers.SharedInformerFactory
-	// ClientFor returns the connection of a service account of namespace kube-system, given the account's name. A
-	// process that does not separate identities may return the same connection for all.
+	// ClientFor returns the connection of a service account of namespace kube-system, given the account's name, or of
+	// the program itself, given "". A process that does not separate identities may return the same connection for all.
 	ClientFor func(serviceAccount string) *rest.Config
 	// Controllers selects: a name switches a controller on, "-name" off, and "*" stands for all others.
 	Controllers []string
@@ -78,7 +79,7 @@ func New(cfg Config) (*Manager, error) {
 
 // build makes one controller and its dependencies.
 func build(cfg Config, entry controllers.Entry) (running, error) {
-	connection := rest.AddUserAgent(rest.CopyConfig(cfg.ClientFor(entry.Identity)), entry.Identity)
+	connection := rest.AddUserAgent(rest.CopyConfig(cfg.ClientFor(entry.Identity)), cmp.Or(entry.Identity, entry.Source))
 	client, err := kubernetes.NewForConfig(connection)
 	if err != nil {
 		return running{}, fmt.Errorf("make client: %w", err)

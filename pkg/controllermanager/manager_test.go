@@ -9,6 +9,7 @@ import (
 	"time"
 
 	apps "k8s.io/api/apps/v1"
+	authentication "k8s.io/api/authentication/v1"
 	batch "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,11 +39,16 @@ func start(t *testing.T) *cluster.API {
 	key, err := os.ReadFile(api.Certificates.Key(pki.CA))
 	check(t, err)
 	settings.RootCA = ca
+	settings.ServiceAccountKey, err = os.ReadFile(api.Certificates.ServiceAccountKey())
+	check(t, err)
 	settings.Signing = map[string]controllers.Authority{"kubernetes.io/kube-apiserver-client": {CertPEM: ca, KeyPEM: key}}
 	settings.AllocateNodeCIDRs, settings.ClusterCIDRs = true, []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")}
 	manager, err := controllermanager.New(controllermanager.Config{
 		Informers: api.Server.Informers(), Controllers: []string{"*"}, Settings: settings,
 		ClientFor: func(account string) *rest.Config {
+			if account == "" {
+				return api.Server.ClientConfig(&user.DefaultInfo{Name: user.KubeControllerManager, Groups: []string{user.AllAuthenticated}})
+			}
 			return api.Server.ClientConfig(&user.DefaultInfo{
 				Name:   serviceaccount.MakeUsername("kube-system", account),
 				Groups: append(serviceaccount.MakeGroupNames("kube-system"), user.AllAuthenticated),
@@ -269,5 +275,42 @@ func TestWorkloads(t *testing.T) {
 	wait(t, api, "the pods of the deleted job are gone", func() bool {
 		pods, err := api.Client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{LabelSelector: "end=well"})
 		return err == nil && len(pods.Items) == 0
+	})
+}
+
+// A Secret gets the token of its account, which the API server knows until one of the two has gone.
+func TestTokenInSecret(t *testing.T) {
+	api := start(t)
+	ctx := t.Context()
+	secrets := api.Client.CoreV1().Secrets("default")
+	secret := &v1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "robot-token", Annotations: map[string]string{v1.ServiceAccountNameKey: "robot"}},
+		Type:       v1.SecretTypeServiceAccountToken,
+	}
+	_, err := api.Client.CoreV1().ServiceAccounts("default").Create(ctx, &v1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "robot"}}, metav1.CreateOptions{})
+	check(t, err)
+	_, err = secrets.Create(ctx, secret, metav1.CreateOptions{})
+	check(t, err)
+	wait(t, api, "the Secret has a token", func() bool {
+		secret, err = secrets.Get(ctx, secret.Name, metav1.GetOptions{})
+		return err == nil && len(secret.Data[v1.ServiceAccountTokenKey]) > 0
+	})
+	if len(secret.Data[v1.ServiceAccountRootCAKey]) == 0 || string(secret.Data[v1.ServiceAccountNamespaceKey]) != "default" {
+		t.Errorf("the Secret lacks the bundle or the namespace: %v", secret.Data)
+	}
+	review := func() authentication.TokenReviewStatus {
+		got, err := api.Client.AuthenticationV1().TokenReviews().Create(ctx, &authentication.TokenReview{
+			Spec: authentication.TokenReviewSpec{Token: string(secret.Data[v1.ServiceAccountTokenKey])},
+		}, metav1.CreateOptions{})
+		check(t, err)
+		return got.Status
+	}
+	if got := review(); !got.Authenticated || got.User.Username != "system:serviceaccount:default:robot" {
+		t.Errorf("the token is known as %+v", got)
+	}
+	check(t, api.Client.CoreV1().ServiceAccounts("default").Delete(ctx, "robot", metav1.DeleteOptions{}))
+	wait(t, api, "the Secret has gone, and its token is not known", func() bool {
+		_, err := secrets.Get(ctx, secret.Name, metav1.GetOptions{})
+		return apierrors.IsNotFound(err) && !review().Authenticated
 	})
 }

@@ -30,7 +30,7 @@ func elsewhere() []string {
 		"persistentvolume-binder-controller", "persistentvolume-expander-controller", "persistentvolume-protection-controller",
 		"persistentvolumeclaim-protection-controller", "podcertificaterequest-cleaner-controller", "resourceclaim-controller",
 		"selinux-warning-controller", "service-cidr-controller", "service-lb-controller",
-		"serviceaccount-token-controller", "storage-version-migrator-controller", "storageversion-garbage-collector-controller",
+		"storage-version-migrator-controller", "storageversion-garbage-collector-controller",
 		"token-cleaner-controller", "ttl-controller", "validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/proa-sh/proa/pkg/controllers/resourcequota"
 	"github.com/proa-sh/proa/pkg/controllers/rootca"
 	"github.com/proa-sh/proa/pkg/controllers/serviceaccount"
+	"github.com/proa-sh/proa/pkg/controllers/serviceaccounttoken"
 	"github.com/proa-sh/proa/pkg/controllers/statefulset"
 	"github.com/proa-sh/proa/pkg/controllers/tainteviction"
 	"github.com/proa-sh/proa/pkg/controllers/ttlafterfinished"
@@ -35,7 +36,8 @@ var ErrOff = errors.New("controller is switched off by its settings")
 type Entry struct {
 	// Name is upstream's name of the controller, by which it is selected.
 	Name string
-	// Identity is the service account in namespace kube-system in whose name it speaks.
+	// Identity is the service account in namespace kube-system in whose name it speaks; "" is the program itself, for a
+	// controller that makes the credentials of such accounts.
 	Identity string
 	// Source is the component that its events name.
 	Source string
@@ -59,6 +61,16 @@ func All() []Entry {
 			Name: "serviceaccount-controller", Identity: "service-account-controller", Source: "service-account-controller", Workers: 5,
 			Reads: []string{"namespaces", "serviceaccounts"}, Writes: []string{"serviceaccounts"},
 			New: plain(serviceaccount.New),
+		},
+		{
+			Name: "serviceaccount-token-controller", Source: "service-account-token-controller", Workers: 5,
+			Reads: []string{"serviceaccounts", "secrets"}, Writes: []string{"secrets"},
+			New: func(d control.Dependencies, s Settings) (control.Controller, error) {
+				if len(s.ServiceAccountKey) == 0 {
+					return nil, ErrOff
+				}
+				return serviceaccounttoken.New(d, s.ServiceAccountKey, s.RootCA)
+			},
 		},
 		{
 			Name: "root-ca-certificate-publisher-controller", Identity: "root-ca-cert-publisher", Source: "root-ca-cert-publisher", Workers: 5,

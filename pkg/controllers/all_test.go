@@ -57,7 +57,11 @@ func TestAll(t *testing.T) {
 		if entry.Workers < 1 || entry.Source == "" || len(entry.Reads) == 0 || len(entry.Writes) == 0 || entry.New == nil {
 			t.Errorf("%s is not described wholly: %+v", entry.Name, entry)
 		}
-		role, found := roles["system:controller:"+entry.Identity]
+		name := "system:controller:" + entry.Identity
+		if entry.Identity == "" {
+			name = "system:kube-controller-manager"
+		}
+		role, found := roles[name]
 		if !found {
 			t.Errorf("%s: no bootstrap role for its identity %s", entry.Name, entry.Identity)
 			continue

@@ -12,6 +12,8 @@ import (
 type Settings struct {
 	// RootCA is the PEM bundle that is published in each namespace; empty means that it is not.
 	RootCA []byte
+	// ServiceAccountKey is the private key in PEM that signs the tokens in Secrets; empty means that none are made.
+	ServiceAccountKey []byte
 	// ClusterCIDRs are the ranges of pod addresses, one of each family at most. Nodes get parts of them when
 	// AllocateNodeCIDRs is set.
 	ClusterCIDRs []netip.Prefix

@@ -21,7 +21,7 @@ type Options struct {
 	// UseServiceAccountCredentials gives each controller the identity of a service account of its own.
 	UseServiceAccountCredentials bool
 
-	// ServiceAccountKeyFile is accepted for compatibility: installers name it, but no controller here signs tokens into Secrets.
+	// ServiceAccountKeyFile has the private key that signs the tokens in Secrets.
 	ServiceAccountKeyFile string
 	// RootCAFile is the bundle that is published in each namespace.
 	RootCAFile string
@@ -108,7 +108,7 @@ func (o *Options) AddFlags(sets *cliflag.NamedFlagSets) {
 	o.addNodeFlags(sets)
 	misc := sets.FlagSet("controllers")
 	misc.StringVar(&o.RootCAFile, "root-ca-file", o.RootCAFile, "If set, this root certificate authority will be published in each namespace. This must be a valid PEM-encoded CA bundle.")
-	misc.StringVar(&o.ServiceAccountKeyFile, "service-account-private-key-file", o.ServiceAccountKeyFile, "Filename containing a PEM-encoded private RSA or ECDSA key used to sign service account tokens. It is not used: Secrets of type kubernetes.io/service-account-token get no token here.")
+	misc.StringVar(&o.ServiceAccountKeyFile, "service-account-private-key-file", o.ServiceAccountKeyFile, "Filename containing a PEM-encoded private RSA or ECDSA key used to sign service account tokens.")
 	misc.IntVar(&o.TerminatedPods, "terminated-pod-gc-threshold", o.TerminatedPods, "Number of terminated pods that can exist before the terminated pod garbage collector starts deleting terminated pods. If <= 0, the terminated pod garbage collector is disabled.")
 	misc.Int32Var(&o.MaxEndpointsPerSlice, "max-endpoints-per-slice", o.MaxEndpointsPerSlice, "The maximum number of endpoints that will be added to an EndpointSlice. More endpoints per slice will result in less endpoint slices, but larger resources.")
 	for flag, name := range workerFlags() {

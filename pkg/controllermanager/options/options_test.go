@@ -86,11 +86,11 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	s, err := parse(t, "--root-ca-file="+dir+"/ca", "--cluster-signing-kubelet-client-cert-file="+dir+"/other", "--cluster-signing-kubelet-client-key-file="+dir+"/key",
-		"--cluster-cidr=10.0.0.0/8,fd00::/48", "--node-cidr-mask-size-ipv4=25", "--node-monitor-grace-period=7s", "--concurrent-gc-syncs=3").Settings()
+		"--cluster-cidr=10.0.0.0/8,fd00::/48", "--node-cidr-mask-size-ipv4=25", "--node-monitor-grace-period=7s", "--concurrent-gc-syncs=3", "--service-account-private-key-file="+dir+"/key").Settings()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(s.RootCA) != "ca" || len(s.ClusterCIDRs) != 2 || s.NodeCIDRMaskSizeIPv4 != 25 || s.NodeCIDRMaskSizeIPv6 != 64 || s.Node.MonitorGrace != 7*time.Second || s.Workers["garbage-collector-controller"] != 3 {
+	if string(s.RootCA) != "ca" || string(s.ServiceAccountKey) != "key" || len(s.ClusterCIDRs) != 2 || s.NodeCIDRMaskSizeIPv4 != 25 || s.NodeCIDRMaskSizeIPv6 != 64 || s.Node.MonitorGrace != 7*time.Second || s.Workers["garbage-collector-controller"] != 3 {
 		t.Errorf("settings %+v", s)
 	}
 	if got := s.Signing["kubernetes.io/kube-apiserver-client-kubelet"]; len(s.Signing) != 1 || string(got.CertPEM) != "other" || string(got.KeyPEM) != "key" {

@@ -73,7 +73,7 @@ func (o *Options) identities(client kubernetes.Interface, connection *rest.Confi
 		return func(string) *rest.Config { return connection }, nil
 	}
 	builder := clientbuilder.NewDynamicClientBuilder(rest.AnonymousClientConfig(connection), client.CoreV1(), "kube-system")
-	made := map[string]*rest.Config{}
+	made := map[string]*rest.Config{"": connection}
 	for _, entry := range controllers.All() {
 		if made[entry.Identity] != nil {
 			continue

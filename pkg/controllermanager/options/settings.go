@@ -27,6 +27,11 @@ func (o *Options) Settings() (controllers.Settings, error) {
 			return s, fmt.Errorf("read --root-ca-file: %w", err)
 		}
 	}
+	if o.ServiceAccountKeyFile != "" {
+		if s.ServiceAccountKey, err = os.ReadFile(o.ServiceAccountKeyFile); err != nil {
+			return s, fmt.Errorf("read --service-account-private-key-file: %w", err)
+		}
+	}
 	s.AllocateNodeCIDRs = o.AllocateNodeCIDRs
 	s.NodeCIDRMaskSizeIPv4 = cmp.Or(o.NodeCIDRMaskSizeIPv4, o.NodeCIDRMaskSize, s.NodeCIDRMaskSizeIPv4)
 	s.NodeCIDRMaskSizeIPv6 = cmp.Or(o.NodeCIDRMaskSizeIPv6, o.NodeCIDRMaskSize, s.NodeCIDRMaskSizeIPv6)

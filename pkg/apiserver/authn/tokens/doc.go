@@ -4,4 +4,6 @@
 // A token is valid while its signature, issuer, audience and times are, and while the service account and the pod,
 // secret or node that it is bound to exist with the same UID. The package asks for those through [Objects] and never
 // keeps state of its own. TestTokens shows it.
+//
+// Tokens of Secrets of type kubernetes.io/service-account-token, which a controller signs, are verified too (legacy.go).
 package tokens

@@ -41,11 +41,14 @@ const deletedFor = 60 * time.Second
 
 // AuthenticateToken answers who holds the token. ok is false without an error if another issuer made it.
 func (v *Verifier) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
-	if !v.issued(token) {
+	switch issuer := issuerOf(token); {
+	case issuer == LegacyIssuer:
+		return v.authenticateLegacy(ctx, token)
+	case !slices.Contains(v.Issuers, issuer):
 		return nil, false, nil
 	}
-	c, err := v.verify(token)
-	if err != nil {
+	c := &claims{}
+	if err := v.verify(token, c); err != nil {
 		return nil, false, err
 	}
 	wanted, ok := authenticator.AudiencesFrom(ctx)
@@ -73,25 +76,29 @@ func (v *Verifier) AuthenticateToken(ctx context.Context, token string) (*authen
 	return &authenticator.Response{User: info.UserInfo(), Audiences: audiences}, true, nil
 }
 
-// issued reports, without a look at the signature, whether the token names one of our issuers.
-func (v *Verifier) issued(token string) bool {
+// issuerOf is the issuer that a token names, without a look at the signature; "" if it is no token.
+func issuerOf(token string) string {
 	if strings.Count(token, ".") != 2 {
-		return false
+		return ""
 	}
 	parsed, err := jwt.ParseSigned(token, algorithms)
 	if err != nil {
-		return false
+		return ""
 	}
 	var c jwt.Claims
-	return parsed.UnsafeClaimsWithoutVerification(&c) == nil && slices.Contains(v.Issuers, c.Issuer)
+	if err := parsed.UnsafeClaimsWithoutVerification(&c); err != nil {
+		return ""
+	}
+	return c.Issuer
 }
 
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512}
 
-func (v *Verifier) verify(token string) (*claims, error) {
+// verify reads the claims of a token that one of our keys has signed.
+func (v *Verifier) verify(token string, into any) error {
 	parsed, err := jwt.ParseSigned(token, algorithms)
 	if err != nil {
-		return nil, fmt.Errorf("parse service account token: %w", err)
+		return fmt.Errorf("parse service account token: %w", err)
 	}
 	var id string
 	if len(parsed.Headers) > 0 {
@@ -99,12 +106,11 @@ func (v *Verifier) verify(token string) (*claims, error) {
 	}
 	err = errors.New("verify service account token: there is no key")
 	for _, key := range v.Keys.candidates(id) {
-		c := &claims{}
-		if err = parsed.Claims(key.Key, c); err == nil {
-			return c, nil
+		if err = parsed.Claims(key.Key, into); err == nil {
+			return nil
 		}
 	}
-	return nil, fmt.Errorf("verify service account token: %w", err)
+	return fmt.Errorf("verify service account token: %w", err)
 }
 
 // holder checks that all the token is bound to exists.

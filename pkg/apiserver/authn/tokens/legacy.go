@@ -1,0 +1,81 @@
+package tokens
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
+)
+
+const (
+	// LegacyIssuer is the issuer of the tokens in Secrets of type kubernetes.io/service-account-token. They are signed with
+	// the same keys as others, have no end, and are for the API server.
+	LegacyIssuer = "kubernetes/serviceaccount"
+	// invalidSince is a label of Secrets whose tokens are refused because they were not used for long (KEP-2799).
+	invalidSince = "kubernetes.io/legacy-token-invalid-since"
+)
+
+// legacyClaims are what a token in a Secret says.
+type legacyClaims struct {
+	jwt.Claims
+	Namespace string `json:"kubernetes.io/serviceaccount/namespace"`
+	Secret    string `json:"kubernetes.io/serviceaccount/secret.name"`
+	Account   string `json:"kubernetes.io/serviceaccount/service-account.name"`
+	UID       string `json:"kubernetes.io/serviceaccount/service-account.uid"`
+}
+
+// authenticateLegacy answers who holds a token of a Secret. It is valid as long as its Secret has it and its account lives.
+func (v *Verifier) authenticateLegacy(ctx context.Context, token string) (*authenticator.Response, bool, error) {
+	c := &legacyClaims{}
+	if err := v.verify(token, c); err != nil {
+		return nil, false, err
+	}
+	audiences := v.Audiences
+	if wanted, ok := authenticator.AudiencesFrom(ctx); ok {
+		if audiences = audiences.Intersect(wanted); len(audiences) == 0 && len(wanted) > 0 {
+			return nil, false, fmt.Errorf("token audiences %q is invalid for the target audiences %q", []string(v.Audiences), []string(wanted))
+		}
+	}
+	if c.Namespace == "" || c.Secret == "" || c.Account == "" || c.UID == "" || c.Subject != serviceaccount.MakeUsername(c.Namespace, c.Account) {
+		return nil, false, errors.New("service account token names no service account and secret")
+	}
+	account, err := v.Objects.ServiceAccount(ctx, c.Namespace, c.Account)
+	if err := v.exists("service account", &ref{c.Account, c.UID}, account, err); err != nil {
+		return nil, false, err
+	}
+	if account.DeletionTimestamp != nil {
+		return nil, false, fmt.Errorf("service account token is of service account %q, which is being deleted", c.Account)
+	}
+	secret, err := v.Objects.Secret(ctx, c.Namespace, c.Secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, false, fmt.Errorf("service account token is of secret %q, which does not exist", c.Secret)
+	case err != nil:
+		return nil, false, fmt.Errorf("look up secret %q of a service account token: %w", c.Secret, err)
+	}
+	if err := holds(secret, token); err != nil {
+		return nil, false, err
+	}
+	info := serviceaccount.ServiceAccountInfo{Namespace: c.Namespace, Name: c.Account, UID: c.UID}
+	return &authenticator.Response{User: info.UserInfo(), Audiences: audiences}, true, nil
+}
+
+// holds says why a Secret does not vouch for a token, if it does not.
+func holds(secret *corev1.Secret, token string) error {
+	switch {
+	case secret.DeletionTimestamp != nil:
+		return fmt.Errorf("service account token is of secret %q, which is being deleted", secret.Name)
+	case !bytes.Equal(secret.Data[corev1.ServiceAccountTokenKey], []byte(token)):
+		return fmt.Errorf("service account token is not the one that secret %q holds", secret.Name)
+	case secret.Labels[invalidSince] != "":
+		return fmt.Errorf("the token in secret %s/%s has been marked invalid. Use tokens from the TokenRequest API or manually created "+
+			"secret-based tokens, or remove the %q label from the secret to temporarily allow use of this token", secret.Namespace, secret.Name, invalidSince)
+	}
+	return nil
+}
