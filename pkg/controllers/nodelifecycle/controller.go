@@ -10,7 +10,6 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -28,6 +27,7 @@ type reconciler struct {
 	nodes      corelisters.NodeLister
 	pods       cache.SharedIndexInformer
 	heartbeats heartbeats
+	zones      *zones
 	pace       pace
 }
 
@@ -37,7 +37,7 @@ func New(d control.Dependencies, settings Settings) (control.Controller, error) 
 	leases := d.Informers.Coordination().V1().Leases().Informer()
 	r := &reconciler{
 		Dependencies: d, settings: settings, nodes: core.Nodes().Lister(), pods: core.Pods().Informer(),
-		heartbeats: heartbeats{nodes: map[string]*heartbeat{}}, pace: pace{last: map[string]time.Time{}},
+		heartbeats: heartbeats{nodes: map[string]*heartbeat{}}, zones: newZones(settings), pace: pace{last: map[string]time.Time{}},
 	}
 	if err := control.IndexPodsByNode(r.pods); err != nil {
 		return nil, err
@@ -50,24 +50,32 @@ func New(d control.Dependencies, settings Settings) (control.Controller, error) 
 	}), nil
 }
 
-// nodeChanged wakes a node when more than its heartbeat has changed, and all nodes when the census has.
+// nodeChanged wakes a node when more than its heartbeat has changed, and those that wait for how the others fare.
 func (r *reconciler) nodeChanged(old, now *v1.Node) []control.Key {
 	if now == nil {
 		r.heartbeats.forget(old.Name)
 		r.Recorder.Eventf(reference(old), v1.EventTypeNormal, "RemovingNode", "Node %s event: Removing Node %s from Controller", old.Name, old.Name)
-		return append(r.lostNodes(), control.KeyOf("", old.Name)) // which forgets it for good, should it be looked at now
+		keys := keysOf(r.zones.remove(old.Name))
+		if zone := zoneOf(old); r.zones.empty(zone) {
+			r.pace.forget(zone)
+		}
+		return append(keys, control.KeyOf("", old.Name)) // which forgets it for good, should it be looked at now
 	}
 	r.heartbeats.node(now)
+	keys := keysOf(r.zones.set(now.Name, placeOf(now)))
 	if old == nil {
 		r.Recorder.Eventf(reference(now), v1.EventTypeNormal, "RegisteredNode", "Node %s event: Registered Node %s in Controller", now.Name, now.Name)
-		return []control.Key{control.KeyOf("", now.Name)}
 	}
-	keys := []control.Key{}
-	if matters(old, now) {
+	if old == nil || matters(old, now) {
 		keys = append(keys, control.KeyOf("", now.Name))
 	}
-	if readiness(old) != readiness(now) {
-		keys = append(keys, r.lostNodes()...)
+	return keys
+}
+
+func keysOf(nodes []string) []control.Key {
+	var keys []control.Key
+	for _, name := range nodes {
+		keys = append(keys, control.KeyOf("", name))
 	}
 	return keys
 }
@@ -103,21 +111,6 @@ func (r *reconciler) leaseChanged(old, now *coordination.Lease) []control.Key {
 	return nil
 }
 
-// lostNodes are those whose taints depend on how the others fare.
-func (r *reconciler) lostNodes() []control.Key {
-	all, err := r.nodes.List(labels.Everything())
-	if err != nil {
-		return nil // a lister over a cache does not fail
-	}
-	var keys []control.Key
-	for _, node := range all {
-		if readiness(node) != v1.ConditionTrue {
-			keys = append(keys, control.KeyOf("", node.Name))
-		}
-	}
-	return keys
-}
-
 // Reconcile implements reconcile.Reconciler.
 func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
 	node, err := r.nodes.Get(key.Name)
@@ -128,10 +121,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, fmt.Errorf("read node: %w", err)
 	}
-	o, wait, err := r.observe(node)
-	if err != nil {
-		return control.Result{}, err
-	}
+	o, wait := r.observe(node)
 	v := judge(o)
 	if node, err = r.act(ctx, node, v, o.now); err != nil {
 		return control.Result{}, err
@@ -147,20 +137,16 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 }
 
 // observe gathers what is known. wait is how long the zone's rate asks to wait before more pods are driven away.
-func (r *reconciler) observe(node *v1.Node) (o observed, wait time.Duration, err error) {
-	all, err := r.nodes.List(labels.Everything())
-	if err != nil {
-		return observed{}, 0, fmt.Errorf("list nodes: %w", err)
-	}
+func (r *reconciler) observe(node *v1.Node) (o observed, wait time.Duration) {
 	o = observed{node: node, heard: r.heartbeats.node(node), grace: r.settings.MonitorGrace, now: time.Now()}
 	if nodes.Condition(node, v1.NodeReady) == nil {
 		o.grace = r.settings.StartupGrace
 	}
-	zones := count(all)
-	o.suspended = allLost(zones)
-	wait, allowed := r.pace.wait(zoneOf(node), r.settings.rate(zones[zoneOf(node)]), o.now)
+	rate, suspended := r.zones.look(zoneOf(node))
+	o.suspended = suspended
+	wait, allowed := r.pace.wait(zoneOf(node), rate, o.now)
 	o.mayDriveAway = allowed && wait == 0
-	return o, wait, nil
+	return o, wait
 }
 
 // act writes conditions and taints, and returns the node as it is then.

@@ -1,10 +1,10 @@
 package nodelifecycle
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
-
-	v1 "k8s.io/api/core/v1"
 )
 
 func TestRate(t *testing.T) {
@@ -44,17 +44,48 @@ func TestPace(t *testing.T) {
 	}
 }
 
-func TestCensus(t *testing.T) {
-	a, b, c := newNode("a", "Ready=True"), newNode("b", "Ready=Unknown"), newNode("c")
-	c.Labels = map[string]string{v1.LabelTopologyZone: "z"}
-	zones := count([]*v1.Node{a, b, c})
-	if zones[zoneOf(a)] != (census{1, 1}) || zones[zoneOf(c)] != (census{0, 1}) || allLost(zones) {
-		t.Errorf("zones %v, all lost %v", zones, allLost(zones))
+// Nodes come, fall silent, move and go. Lost nodes are woken when what they wait for has changed, and by nothing else.
+func TestZones(t *testing.T) {
+	z := newZones(Settings{EvictionRate: 1, SecondaryEvictionRate: 0.5, LargeZone: 50, UnhealthyZone: 0.55})
+	for _, step := range []struct {
+		name, zone string // zone "" means that the node goes
+		ready      bool
+		wakes      string
+		rate       float32 // of zone x
+		suspended  bool
+	}{
+		{"a", "x", false, "a", 1, true},
+		{"b", "x", true, "a", 1, false},
+		{"b", "x", true, "", 1, false},
+		{"c", "x", true, "", 1, false},
+		{"c", "x", false, "", 1, false},
+		{"d", "x", false, "a c d", 0, false}, // three of four: the zone is unhealthy and small
+		{"e", "y", true, "", 0, false},
+		{"f", "x", true, "", 0, false},
+		{"g", "x", true, "a c d", 1, false},
+		{"g", "y", true, "a c d", 0, false}, // moved
+		{"b", "x", false, "", 0, false},
+		{"f", "x", false, "a b c d f", 1, false}, // the zone is lost, others live
+		{"g", "", false, "", 1, false},
+		{"e", "", false, "a b c d f", 1, true}, // none is left
+		{"a", "", false, "", 1, true},
+	} {
+		var woken []string
+		if step.zone == "" {
+			woken = z.remove(step.name)
+		} else {
+			woken = z.set(step.name, place{step.zone, step.ready})
+		}
+		slices.Sort(woken)
+		rate, suspended := z.look("x")
+		if got := strings.Join(woken, " "); got != step.wakes || rate != step.rate || suspended != step.suspended {
+			t.Errorf("%+v: woken %q, rate %v, suspended %v", step, got, rate, suspended)
+		}
 	}
-	if zones := count([]*v1.Node{b, c}); !allLost(zones) {
-		t.Errorf("zones %v are not all lost", zones)
+	for _, name := range []string{"b", "c", "d", "f"} {
+		z.remove(name)
 	}
-	if allLost(nil) {
-		t.Error("no nodes are all lost")
+	if !z.empty("x") || len(z.census)+len(z.nodes)+z.ready != 0 {
+		t.Errorf("left of no nodes: %+v", z)
 	}
 }
