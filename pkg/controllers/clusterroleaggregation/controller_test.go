@@ -28,16 +28,19 @@ func newView() *rbac.ClusterRole {
 	return view
 }
 
-func TestAggregate(t *testing.T) {
+func TestPlan(t *testing.T) {
 	view := newView()
 	view.Labels = map[string]string{"to": "view"} // selects itself, which adds nothing
 	view.Rules = []rbac.PolicyRule{rule("old")}
-	got, err := aggregate(view, []*rbac.ClusterRole{newRole("b", true, rule("pods"), rule("nodes")), view, newRole("a", true, rule("nodes")), newRole("c", false, rule("secrets"))})
-	if err != nil {
-		t.Fatal(err)
+	out := plan(view, []*rbac.ClusterRole{newRole("b", true, rule("pods"), rule("nodes")), view, newRole("a", true, rule("nodes")), newRole("c", false, rule("secrets"))})
+	if out.fault != nil || out.update == nil {
+		t.Fatalf("outcome %+v", out)
 	}
-	if diff := cmp.Diff([]rbac.PolicyRule{rule("nodes"), rule("pods")}, got); diff != "" {
+	if diff := cmp.Diff([]rbac.PolicyRule{rule("nodes"), rule("pods")}, out.update.Rules); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	if again := plan(out.update, []*rbac.ClusterRole{newRole("b", true, rule("pods"), rule("nodes")), newRole("a", true, rule("nodes"))}); again.update != nil {
+		t.Errorf("written again: %+v", again.update)
 	}
 }
 

@@ -91,25 +91,22 @@ func (r *reconciler) forget(ctx context.Context, current *v1.Endpoints) error {
 	return control.Delete(ctx, r.Client.CoreV1().Endpoints(current.Namespace), current, metav1.DeleteOptions{})
 }
 
-func (r *reconciler) act(ctx context.Context, service *v1.Service, actions []action) error {
+func (r *reconciler) act(ctx context.Context, service *v1.Service, out outcome) error {
 	client := r.Client.CoreV1().Endpoints(service.Namespace)
-	for _, a := range actions {
-		var err error
-		reason, verb := "FailedToCreateEndpoint", "create"
-		switch a := a.(type) {
-		case createEndpoints:
-			_, err = control.Create(ctx, client, a.endpoints)
-		case updateEndpoints:
-			reason, verb = "FailedToUpdateEndpoint", "update"
-			_, err = control.Update(ctx, client, a.endpoints)
-		}
-		if err == nil || control.IsNamespaceEnding(err) {
-			continue
-		}
-		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
-			r.Recorder.Eventf(service, v1.EventTypeWarning, reason, "Failed to %s endpoint %s/%s: %v", verb, service.Namespace, service.Name, err)
-		}
-		return err
+	var err error
+	reason, verb := "FailedToCreateEndpoint", "create"
+	switch {
+	case out.create != nil:
+		_, err = control.Create(ctx, client, out.create)
+	case out.update != nil:
+		reason, verb = "FailedToUpdateEndpoint", "update"
+		_, err = control.Update(ctx, client, out.update)
 	}
-	return nil
+	if err == nil || control.IsNamespaceEnding(err) {
+		return nil
+	}
+	if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+		r.Recorder.Eventf(service, v1.EventTypeWarning, reason, "Failed to %s endpoint %s/%s: %v", verb, service.Namespace, service.Name, err)
+	}
+	return err
 }

@@ -23,18 +23,12 @@ const (
 	managedBy      = "endpoint-controller"
 )
 
-// action is one thing to do: createEndpoints or updateEndpoints.
-type action interface{ isAction() }
-
-type createEndpoints struct{ endpoints *v1.Endpoints }
-type updateEndpoints struct{ endpoints *v1.Endpoints }
-
-func (createEndpoints) isAction() {}
-func (updateEndpoints) isAction() {}
+// outcome is what a plan asks for: one of the two, or nothing.
+type outcome struct{ create, update *v1.Endpoints }
 
 // plan makes current (nil when there are none) show the pods that the service selects. changed is when what they show
 // changed, for the annotation that measures delays; zero leaves it as it is.
-func plan(service *v1.Service, pods []*v1.Pod, current *v1.Endpoints, changed time.Time) []action {
+func plan(service *v1.Service, pods []*v1.Pod, current *v1.Endpoints, changed time.Time) outcome {
 	subsets := subsetsOf(service, pods)
 	truncated := truncate(subsets)
 	labels := labelsOf(service)
@@ -44,15 +38,15 @@ func plan(service *v1.Service, pods []*v1.Pod, current *v1.Endpoints, changed ti
 		next.Labels = labels
 		capacity, marked := current.Annotations[v1.EndpointsOverCapacity]
 		if equality.Semantic.DeepEqual(current.Subsets, subsets) && maps.Equal(current.Labels, labels) && marked == truncated && (!marked || capacity == "truncated") {
-			return nil
+			return outcome{}
 		}
 	}
 	next.Subsets = subsets
 	annotate(&next.ObjectMeta, truncated, changed)
 	if current == nil {
-		return []action{createEndpoints{next}}
+		return outcome{create: next}
 	}
-	return []action{updateEndpoints{next}}
+	return outcome{update: next}
 }
 
 func annotate(meta *metav1.ObjectMeta, truncated bool, changed time.Time) {

@@ -106,15 +106,15 @@ func TestPlan(t *testing.T) {
 		}},
 	}
 	pods := []*v1.Pod{newPod(1, 8080, "True")}
-	if diff := cmp.Diff([]action{createEndpoints{want}}, plan(newService(), pods, nil, changed), cmp.AllowUnexported(createEndpoints{})); diff != "" {
+	if diff := cmp.Diff(outcome{create: want}, plan(newService(), pods, nil, changed), cmp.AllowUnexported(outcome{})); diff != "" {
 		t.Errorf("first (-want +got):\n%s", diff)
 	}
-	if got := plan(newService(), pods, want, time.Time{}); got != nil {
+	if got := plan(newService(), pods, want, time.Time{}); got != (outcome{}) {
 		t.Errorf("without a change: %v", got)
 	}
 	gone := want.DeepCopy()
 	gone.Subsets, gone.Annotations = nil, map[string]string{}
-	if diff := cmp.Diff([]action{updateEndpoints{gone}}, plan(newService(), nil, want, time.Time{}), cmp.AllowUnexported(updateEndpoints{})); diff != "" {
+	if diff := cmp.Diff(outcome{update: gone}, plan(newService(), nil, want, time.Time{}), cmp.AllowUnexported(outcome{})); diff != "" {
 		t.Errorf("pods gone (-want +got):\n%s", diff)
 	}
 }

@@ -82,22 +82,24 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	return control.Result{}, r.act(ctx, key.Namespace, plan(endpoints, existing))
 }
 
-func (r *reconciler) act(ctx context.Context, namespace string, actions []action) error {
+func (r *reconciler) act(ctx context.Context, namespace string, out outcome) error {
 	client := r.Client.DiscoveryV1().EndpointSlices(namespace)
 	var failed []error
-	for _, a := range actions {
-		var err error
-		switch a := a.(type) {
-		case createSlice:
-			_, err = control.Create(ctx, client, a.slice)
-		case updateSlice:
-			_, err = control.Update(ctx, client, a.slice)
-		case deleteSlice:
-			err = control.Delete(ctx, client, a.slice, metav1.DeleteOptions{})
-		}
+	done := func(err error) {
 		if !control.IsNamespaceEnding(err) {
 			failed = append(failed, err)
 		}
+	}
+	for _, slice := range out.create {
+		_, err := control.Create(ctx, client, slice)
+		done(err)
+	}
+	for _, slice := range out.update {
+		_, err := control.Update(ctx, client, slice)
+		done(err)
+	}
+	for _, slice := range out.remove {
+		done(control.Delete(ctx, client, slice, metav1.DeleteOptions{}))
 	}
 	return errors.Join(failed...)
 }

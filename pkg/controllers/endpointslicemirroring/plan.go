@@ -22,16 +22,8 @@ const (
 	mostPerSubset = 1000
 )
 
-// action is one thing to do: createSlice, updateSlice or deleteSlice.
-type action interface{ isAction() }
-
-type createSlice struct{ slice *discovery.EndpointSlice }
-type updateSlice struct{ slice *discovery.EndpointSlice }
-type deleteSlice struct{ slice *discovery.EndpointSlice }
-
-func (createSlice) isAction() {}
-func (updateSlice) isAction() {}
-func (deleteSlice) isAction() {}
+// outcome is what a plan asks for, in this order.
+type outcome struct{ create, update, remove []*discovery.EndpointSlice }
 
 // mirrored says whether Endpoints of a service (nil when there is none) are copied.
 func mirrored(endpoints *v1.Endpoints, service *v1.Service) bool {
@@ -46,8 +38,8 @@ func mirrored(endpoints *v1.Endpoints, service *v1.Service) bool {
 }
 
 // plan makes existing slices show endpoints; nil endpoints ask for none.
-func plan(endpoints *v1.Endpoints, existing []*discovery.EndpointSlice) []action {
-	var actions []action
+func plan(endpoints *v1.Endpoints, existing []*discovery.EndpointSlice) outcome {
+	var out outcome
 	var wanted []*discovery.EndpointSlice
 	if endpoints != nil {
 		wanted = slicesOf(endpoints)
@@ -58,7 +50,7 @@ func plan(endpoints *v1.Endpoints, existing []*discovery.EndpointSlice) []action
 			return s.AddressType == want.AddressType && equality.Semantic.DeepEqual(s.Ports, want.Ports)
 		})
 		if at < 0 {
-			actions = append(actions, createSlice{want})
+			out.create = append(out.create, want)
 			continue
 		}
 		current := unused[at]
@@ -66,13 +58,11 @@ func plan(endpoints *v1.Endpoints, existing []*discovery.EndpointSlice) []action
 		next := current.DeepCopy()
 		next.Endpoints, next.Labels, next.Annotations = want.Endpoints, want.Labels, want.Annotations
 		if !equality.Semantic.DeepEqual(current, next) {
-			actions = append(actions, updateSlice{next})
+			out.update = append(out.update, next)
 		}
 	}
-	for _, slice := range unused {
-		actions = append(actions, deleteSlice{slice})
-	}
-	return actions
+	out.remove = unused
+	return out
 }
 
 // slicesOf makes one slice for each subset and address family.

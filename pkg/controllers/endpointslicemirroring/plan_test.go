@@ -57,15 +57,15 @@ func TestPlan(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, a := range plan(test.endpoints, test.existing) {
-				switch a := a.(type) {
-				case createSlice:
-					got = append(got, "create "+text(a.slice))
-				case updateSlice:
-					got = append(got, "update "+text(a.slice))
-				case deleteSlice:
-					got = append(got, "delete "+text(a.slice))
-				}
+			out := plan(test.endpoints, test.existing)
+			for _, slice := range out.create {
+				got = append(got, "create "+text(slice))
+			}
+			for _, slice := range out.update {
+				got = append(got, "update "+text(slice))
+			}
+			for _, slice := range out.remove {
+				got = append(got, "delete "+text(slice))
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("actions (-want +got):\n%s", diff)

@@ -81,7 +81,7 @@ func (c *Controller) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, err
 	}
-	v := judge(namespace, found, time.Now())
+	v := plan(namespace, found, time.Now())
 	for resource, list := range left {
 		c.leftovers.watch(c.life, namespace.Name, resource, list)
 	}

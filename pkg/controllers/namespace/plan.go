@@ -31,8 +31,8 @@ type pass struct {
 	finalizers map[string]int
 }
 
-// verdict is what follows from a pass.
-type verdict struct {
+// outcome is what follows from a pass.
+type outcome struct {
 	// finalize says that the namespace may go.
 	finalize bool
 	// conditions are the new ones; nil means that they need no writing.
@@ -41,19 +41,19 @@ type verdict struct {
 	again time.Duration
 }
 
-// judge decides what follows. now is compared with the start of the deletion.
-func judge(namespace *v1.Namespace, p pass, now time.Time) verdict {
+// plan decides what follows. now is compared with the start of the deletion.
+func plan(namespace *v1.Namespace, p pass, now time.Time) outcome {
 	if len(p.undiscovered)+len(p.failed)+len(p.left) > 0 {
-		return verdict{conditions: conditions(namespace.Status.Conditions, p, now)}
+		return outcome{conditions: conditions(namespace.Status.Conditions, p, now)}
 	}
 	settled := namespace.DeletionTimestamp.Add(settling)
 	switch {
 	case now.Before(settled):
-		return verdict{again: settled.Sub(now)}
+		return outcome{again: settled.Sub(now)}
 	case p.found:
-		return verdict{again: time.Millisecond} // it is empty now, which the next look will find
+		return outcome{again: time.Millisecond} // it is empty now, which the next look will find
 	default:
-		return verdict{finalize: true}
+		return outcome{finalize: true}
 	}
 }
 

@@ -20,7 +20,7 @@ func ending() *v1.Namespace {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestPlan(t *testing.T) {
 	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	soon, later := start.Add(5300*time.Millisecond), start.Add(6*time.Second)
 	good := map[string]string{
@@ -74,7 +74,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			v := judge(ending(), test.pass, test.now)
+			v := plan(ending(), test.pass, test.now)
 			if v.finalize != test.finalize || v.again != test.again {
 				t.Errorf("finalize %v again %v, want %v %v", v.finalize, v.again, test.finalize, test.again)
 			}

@@ -80,7 +80,7 @@ func keysOf(nodes []string) []control.Key {
 	return keys
 }
 
-// matters says whether a change can change the verdict; most changes of nodes are heartbeats.
+// matters says whether a change can change the outcome; most changes of nodes are heartbeats.
 func matters(old, now *v1.Node) bool {
 	if old.Spec.Unschedulable != now.Spec.Unschedulable || len(old.Spec.Taints) != len(now.Spec.Taints) || zoneOf(old) != zoneOf(now) {
 		return true
@@ -122,7 +122,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 		return control.Result{}, fmt.Errorf("read node: %w", err)
 	}
 	o, wait := r.observe(node)
-	v := judge(o)
+	v := plan(o)
 	if node, err = r.act(ctx, node, v, o.now); err != nil {
 		return control.Result{}, err
 	}
@@ -150,7 +150,7 @@ func (r *reconciler) observe(node *v1.Node) (o observed, wait time.Duration) {
 }
 
 // act writes conditions and taints, and returns the node as it is then.
-func (r *reconciler) act(ctx context.Context, node *v1.Node, v verdict, now time.Time) (*v1.Node, error) {
+func (r *reconciler) act(ctx context.Context, node *v1.Node, v outcome, now time.Time) (*v1.Node, error) {
 	client := r.Client.CoreV1().Nodes()
 	if v.conditions != nil {
 		changed := node.DeepCopy()

@@ -24,8 +24,8 @@ type observed struct {
 	now       time.Time
 }
 
-// verdict is what follows.
-type verdict struct {
+// outcome is what follows.
+type outcome struct {
 	// conditions is the new list when the node has fallen silent; nil means no change.
 	conditions []v1.NodeCondition
 	// taints is the new list, when changeTaints says that it is another.
@@ -39,9 +39,9 @@ type verdict struct {
 	silentIn time.Duration
 }
 
-// judge decides about one node.
-func judge(o observed) verdict {
-	var v verdict
+// plan decides about one node.
+func plan(o observed) outcome {
+	var v outcome
 	node := o.node
 	if left := o.heard.Add(o.grace).Sub(o.now); left > 0 {
 		v.silentIn = left

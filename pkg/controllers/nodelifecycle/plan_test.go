@@ -60,7 +60,7 @@ func TestTaints(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			v := judge(observed{node: test.node, heard: start, grace: time.Minute, mayDriveAway: test.mayDrive, suspended: test.suspended, now: start})
+			v := plan(observed{node: test.node, heard: start, grace: time.Minute, mayDriveAway: test.mayDrive, suspended: test.suspended, now: start})
 			if diff := cmp.Diff(test.want, taintsOf(v.taints)); diff != "" {
 				t.Errorf("taints (-want +got):\n%s", diff)
 			}
@@ -73,10 +73,10 @@ func TestTaints(t *testing.T) {
 
 func TestSilence(t *testing.T) {
 	node := newNode("n", "Ready=True", "MemoryPressure=False", "NetworkUnavailable=False")
-	if v := judge(observed{node: node, heard: start, grace: 50 * time.Second, now: start.Add(30 * time.Second)}); v.conditions != nil || v.silentIn != 20*time.Second {
+	if v := plan(observed{node: node, heard: start, grace: 50 * time.Second, now: start.Add(30 * time.Second)}); v.conditions != nil || v.silentIn != 20*time.Second {
 		t.Errorf("after 30 s: conditions %v, silent in %v", v.conditions, v.silentIn)
 	}
-	v := judge(observed{node: node, heard: start, grace: 50 * time.Second, now: start.Add(time.Minute)})
+	v := plan(observed{node: node, heard: start, grace: 50 * time.Second, now: start.Add(time.Minute)})
 	got := map[string]string{}
 	for _, c := range v.conditions {
 		got[string(c.Type)] = string(c.Status) + " " + c.Reason
@@ -92,7 +92,7 @@ func TestSilence(t *testing.T) {
 		t.Errorf("taints %q of a node that has just fallen silent", got)
 	}
 	node.Status.Conditions = v.conditions
-	if v := judge(observed{node: node, heard: start, grace: 50 * time.Second, now: start.Add(time.Hour)}); v.conditions != nil {
+	if v := plan(observed{node: node, heard: start, grace: 50 * time.Second, now: start.Add(time.Hour)}); v.conditions != nil {
 		t.Errorf("marked again: %v", v.conditions)
 	}
 }

@@ -126,9 +126,9 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, err
 	}
-	why, after := judge(pod, node, since, time.Now())
-	if why.message == "" {
-		return control.Result{RequeueAfter: after}, nil
+	out := plan(pod, node, since, time.Now())
+	if out.message == "" {
+		return control.Result{RequeueAfter: out.after}, nil
 	}
 	if node == nil && pod.Spec.NodeName != "" {
 		// The last word on whether a node exists is the server's.
@@ -140,7 +140,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 			return control.Result{}, fmt.Errorf("look for node of pod: %w", err)
 		}
 	}
-	return control.Result{}, r.remove(ctx, pod, why)
+	return control.Result{}, r.remove(ctx, pod, out)
 }
 
 // nodeOf is the pod's node, or since when that has been gone.
@@ -173,7 +173,7 @@ func (r *reconciler) named(node string) bool {
 }
 
 // remove deletes a pod without grace, after its status says what became of it.
-func (r *reconciler) remove(ctx context.Context, pod *v1.Pod, why reason) error {
+func (r *reconciler) remove(ctx context.Context, pod *v1.Pod, why outcome) error {
 	klog.FromContext(ctx).V(2).Info("Deleting pod", "pod", klog.KObj(pod), "reason", why.message)
 	if why.disrupted && !pods.IsTerminal(pod) {
 		patched, err := control.SetPodCondition(ctx, r.Client, pod, v1.PodCondition{
@@ -200,6 +200,6 @@ func (r *reconciler) thin(ctx context.Context) error {
 	}
 	excess := surplus(all, r.most)
 	return control.All(ctx, len(excess), func(ctx context.Context, i int) error {
-		return r.remove(ctx, excess[i], reason{message: "PodGC: too many ended pods"})
+		return r.remove(ctx, excess[i], outcome{message: "PodGC: too many ended pods"})
 	})
 }

@@ -15,31 +15,33 @@ import (
 // quarantine is how long a node must be gone before its pods are: its object may just have been made anew.
 const quarantine = 40 * time.Second
 
-// reason says why a pod goes, in the words of its condition; an empty one means that it stays.
-type reason struct {
+// outcome is what becomes of a pod.
+type outcome struct {
+	// message says why the pod goes, in the words of its condition; an empty one means that it stays.
 	message string
 	// disrupted says that the pod would have run on, which its status must tell.
 	disrupted bool
+	// after is when to look again; 0 means never.
+	after time.Duration
 }
 
-// judge decides about one pod. node is its node, nil when that is gone, since when goneSince tells. after is when to
-// look again; 0 means never.
-func judge(pod *v1.Pod, node *v1.Node, goneSince, now time.Time) (why reason, after time.Duration) {
+// plan decides about one pod. node is its node, nil when that is gone, since when goneSince tells.
+func plan(pod *v1.Pod, node *v1.Node, goneSince, now time.Time) outcome {
 	switch {
 	case pod.Spec.NodeName == "":
 		if pod.DeletionTimestamp != nil {
-			return reason{message: "PodGC: unscheduled pod is being deleted"}, 0
+			return outcome{message: "PodGC: unscheduled pod is being deleted"}
 		}
-		return reason{}, 0
+		return outcome{}
 	case node == nil:
 		if left := goneSince.Add(quarantine).Sub(now); left > 0 {
-			return reason{}, left
+			return outcome{after: left}
 		}
-		return reason{"PodGC: node no longer exists", true}, 0
+		return outcome{message: "PodGC: node no longer exists", disrupted: true}
 	case pod.DeletionTimestamp != nil && outOfService(node):
-		return reason{"PodGC: node is out of service", true}, 0
+		return outcome{message: "PodGC: node is out of service", disrupted: true}
 	default:
-		return reason{}, 0
+		return outcome{}
 	}
 }
 

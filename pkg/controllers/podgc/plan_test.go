@@ -19,7 +19,7 @@ func newPod(name, node string, ending bool, phase v1.PodPhase) *v1.Pod {
 	return pod
 }
 
-func TestJudge(t *testing.T) {
+func TestPlan(t *testing.T) {
 	healthy := &v1.Node{Status: v1.NodeStatus{Conditions: []v1.NodeCondition{{Type: v1.NodeReady, Status: v1.ConditionTrue}}}}
 	out := &v1.Node{Spec: v1.NodeSpec{Taints: []v1.Taint{{Key: v1.TaintNodeOutOfService, Effect: v1.TaintEffectNoExecute}}}}
 	wrongly := healthy.DeepCopy()
@@ -44,9 +44,9 @@ func TestJudge(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			why, after := judge(test.pod, test.node, start, start.Add(test.passed))
-			if why.message != test.want || after != test.after {
-				t.Errorf("%q after %v, want %q after %v", why.message, after, test.want, test.after)
+			out := plan(test.pod, test.node, start, start.Add(test.passed))
+			if out.message != test.want || out.after != test.after {
+				t.Errorf("%q after %v, want %q after %v", out.message, out.after, test.want, test.after)
 			}
 		})
 	}

@@ -58,16 +58,16 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 		current = nil
 	}
 	client := r.Client.CoreV1().ConfigMaps(key.Name)
-	for _, a := range plan(namespace, current, r.bundle) {
-		switch a := a.(type) {
-		case createMap:
-			_, err = control.Create(ctx, client, a.config)
-		case updateMap:
-			_, err = control.Update(ctx, client, a.config)
-		}
-		if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) && !control.IsNamespaceEnding(err) {
-			return control.Result{}, err
-		}
+	switch out := plan(namespace, current, r.bundle); {
+	case out.create != nil:
+		_, err = control.Create(ctx, client, out.create)
+	case out.update != nil:
+		_, err = control.Update(ctx, client, out.update)
+	default:
+		return control.Result{}, nil
 	}
-	return control.Result{}, nil
+	if apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) || control.IsNamespaceEnding(err) {
+		err = nil
+	}
+	return control.Result{}, err
 }

@@ -16,7 +16,7 @@ func newNamespace(phase v1.NamespacePhase) *v1.Namespace {
 }
 
 func TestPlan(t *testing.T) {
-	published := plan(newNamespace(v1.NamespaceActive), nil, "pem")[0].(createMap).config
+	published := plan(newNamespace(v1.NamespaceActive), nil, "pem").create
 	older := published.DeepCopy()
 	older.Data["ca.crt"], older.Data["more"] = "old", "x"
 	older.Labels = map[string]string{"kept": "yes"}
@@ -26,18 +26,18 @@ func TestPlan(t *testing.T) {
 		name    string
 		phase   v1.NamespacePhase
 		current *v1.ConfigMap
-		want    []action
+		want    outcome
 	}{
-		{"missing", v1.NamespaceActive, nil, []action{createMap{published}}},
-		{"up to date", v1.NamespaceActive, published, nil},
-		{"changed", v1.NamespaceActive, older, []action{updateMap{newer}}},
-		{"ending", v1.NamespaceTerminating, nil, nil},
+		{"missing", v1.NamespaceActive, nil, outcome{create: published}},
+		{"up to date", v1.NamespaceActive, published, outcome{}},
+		{"changed", v1.NamespaceActive, older, outcome{update: newer}},
+		{"ending", v1.NamespaceTerminating, nil, outcome{}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := plan(newNamespace(test.phase), test.current, "pem")
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(createMap{}, updateMap{})); diff != "" {
-				t.Errorf("actions (-want +got):\n%s", diff)
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(outcome{})); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 		})
 	}

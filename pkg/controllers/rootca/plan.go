@@ -16,39 +16,30 @@ const (
 		"No other usage is guaranteed across distributions of Kubernetes clusters."
 )
 
-// action is one thing to do: createMap or updateMap.
-type action interface{ isAction() }
-
-// createMap creates the map.
-type createMap struct{ config *v1.ConfigMap }
-
-// updateMap replaces the map.
-type updateMap struct{ config *v1.ConfigMap }
-
-func (createMap) isAction() {}
-func (updateMap) isAction() {}
+// outcome is what a plan asks for: one of the two, or nothing.
+type outcome struct{ create, update *v1.ConfigMap }
 
 // plan makes current (nil when there is none) hold the bundle in an active namespace.
-func plan(namespace *v1.Namespace, current *v1.ConfigMap, bundle string) []action {
+func plan(namespace *v1.Namespace, current *v1.ConfigMap, bundle string) outcome {
 	if namespace.Status.Phase == v1.NamespaceTerminating || namespace.DeletionTimestamp != nil {
-		return nil
+		return outcome{}
 	}
 	data := map[string]string{"ca.crt": bundle}
 	if current == nil {
-		return []action{createMap{&v1.ConfigMap{
+		return outcome{create: &v1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: namespace.Name, Name: Name, Annotations: map[string]string{descriptionAnnotation: description},
 			},
 			Data: data,
-		}}}
+		}}
 	}
 	if maps.Equal(current.Data, data) && len(current.BinaryData) == 0 && current.Annotations[descriptionAnnotation] != "" {
-		return nil
+		return outcome{}
 	}
 	changed := current.DeepCopy()
 	changed.Data, changed.BinaryData = data, nil
 	if changed.Annotations[descriptionAnnotation] == "" {
 		metav1.SetMetaDataAnnotation(&changed.ObjectMeta, descriptionAnnotation, description)
 	}
-	return []action{updateMap{changed}}
+	return outcome{update: changed}
 }

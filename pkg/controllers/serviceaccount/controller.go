@@ -53,7 +53,7 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	for _, name := range plan(namespace, func(name string) bool {
 		_, err := r.accounts.ServiceAccounts(namespace.Name).Get(name)
 		return err == nil
-	}) {
+	}).create {
 		account := &v1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: name}}
 		_, err := control.Create(ctx, r.Client.CoreV1().ServiceAccounts(namespace.Name), account)
 		if err != nil && !apierrors.IsAlreadyExists(err) && !control.IsNamespaceEnding(err) {

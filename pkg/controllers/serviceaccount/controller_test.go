@@ -27,7 +27,7 @@ func TestPlan(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := plan(newNamespace("a", test.phase), func(string) bool { return test.there })
+			got := plan(newNamespace("a", test.phase), func(string) bool { return test.there }).create
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("accounts to create (-want +got):\n%s", diff)
 			}

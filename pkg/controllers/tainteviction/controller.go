@@ -130,11 +130,11 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if len(noExecute(node.Spec.Taints)) > 0 {
 		since = r.first(pod, now)
 	}
-	switch v, after := judge(pod, node.Spec.Taints, since, now); v {
+	switch out := plan(pod, node.Spec.Taints, since, now); out.fate {
 	case leave:
 		return control.Result{}, r.evict(ctx, pod)
 	case tolerated:
-		return control.Result{RequeueAfter: after}, nil
+		return control.Result{RequeueAfter: out.after}, nil
 	default:
 		if r.forget(key) == pod.UID && pod.DeletionTimestamp == nil {
 			r.Recorder.Eventf(pod, v1.EventTypeNormal, "TaintManagerEviction", "Cancelling deletion of Pod %s/%s", pod.Namespace, pod.Name)

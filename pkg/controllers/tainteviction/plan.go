@@ -7,24 +7,30 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// verdict is what happens to a pod.
-type verdict int
+// fate is what happens to a pod.
+type fate int
+
+// outcome is what a plan says of a pod.
+type outcome struct {
+	fate fate
+	// after is when the pod must leave; 0 with tolerated means never.
+	after time.Duration
+}
 
 const (
 	// stay: no taint concerns it.
-	stay verdict = iota
+	stay fate = iota
 	// tolerated: it may stay, for ever or for a time.
 	tolerated
 	// leave: it goes now.
 	leave
 )
 
-// judge decides about a pod that was first seen with these taints at since. after is when it must leave; 0 with
-// tolerated means never.
-func judge(pod *v1.Pod, taints []v1.Taint, since, now time.Time) (v verdict, after time.Duration) {
+// plan decides about a pod that was first seen with these taints at since.
+func plan(pod *v1.Pod, taints []v1.Taint, since, now time.Time) outcome {
 	driving := noExecute(taints)
 	if len(driving) == 0 || pod.DeletionTimestamp != nil {
-		return stay, 0
+		return outcome{fate: stay}
 	}
 	limit, limited := time.Duration(0), false
 	for i := range driving {
@@ -43,16 +49,16 @@ func judge(pod *v1.Pod, taints []v1.Taint, since, now time.Time) (v verdict, aft
 			}
 		}
 		if !matched {
-			return leave, 0
+			return outcome{fate: leave}
 		}
 	}
 	if !limited {
-		return tolerated, 0
+		return outcome{fate: tolerated}
 	}
 	if left := since.Add(limit).Sub(now); left > 0 {
-		return tolerated, left
+		return outcome{fate: tolerated, after: left}
 	}
-	return leave, 0
+	return outcome{fate: leave}
 }
 
 // noExecute picks the taints that drive pods away.

@@ -18,7 +18,7 @@ func tolerate(key string, seconds ...int64) v1.Toleration {
 	return toleration
 }
 
-func TestJudge(t *testing.T) {
+func TestPlan(t *testing.T) {
 	a, b := v1.Taint{Key: "a", Effect: v1.TaintEffectNoExecute}, v1.Taint{Key: "b", Effect: v1.TaintEffectNoExecute}
 	tests := []struct {
 		name        string
@@ -26,7 +26,7 @@ func TestJudge(t *testing.T) {
 		tolerations []v1.Toleration
 		passed      time.Duration
 		ending      bool
-		want        verdict
+		want        fate
 		after       time.Duration
 	}{
 		{name: "no taints"},
@@ -46,8 +46,8 @@ func TestJudge(t *testing.T) {
 			if test.ending {
 				pod.DeletionTimestamp = &metav1.Time{Time: start}
 			}
-			if got, after := judge(pod, test.taints, start, start.Add(test.passed)); got != test.want || after != test.after {
-				t.Errorf("verdict %v after %v, want %v after %v", got, after, test.want, test.after)
+			if got, want := plan(pod, test.taints, start, start.Add(test.passed)), (outcome{test.want, test.after}); got != want {
+				t.Errorf("outcome %+v, want %+v", got, want)
 			}
 		})
 	}

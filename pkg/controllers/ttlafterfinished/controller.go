@@ -6,7 +6,6 @@ import (
 	"time"
 
 	batch "k8s.io/api/batch/v1"
-	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
@@ -14,20 +13,6 @@ import (
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
 )
-
-// left is how long a Job stays; ok is false when it stays for ever or has not ended.
-func left(job *batch.Job, now time.Time) (span time.Duration, ok bool) {
-	if job.Spec.TTLSecondsAfterFinished == nil || job.DeletionTimestamp != nil {
-		return 0, false
-	}
-	for _, c := range job.Status.Conditions {
-		if (c.Type == batch.JobComplete || c.Type == batch.JobFailed) && c.Status == v1.ConditionTrue {
-			end := c.LastTransitionTime.Add(time.Duration(*job.Spec.TTLSecondsAfterFinished) * time.Second)
-			return max(end.Sub(now), 0), true
-		}
-	}
-	return 0, false
-}
 
 // New makes the controller. Its keys are Jobs.
 func New(d control.Dependencies) (control.Controller, error) {
@@ -42,17 +27,13 @@ func New(d control.Dependencies) (control.Controller, error) {
 			if err != nil {
 				return control.Result{}, fmt.Errorf("read job: %w", err)
 			}
-			span, ok := left(job, time.Now())
-			if !ok || span > 0 {
-				return control.Result{RequeueAfter: span}, nil
+			if out := plan(job, time.Now()); !out.remove {
+				return control.Result{RequeueAfter: out.after}, nil
 			}
 			return expire(ctx, d, job)
 		},
 		Watches: []source.Source{control.Watch(jobs.Informer(), func(_, now *batch.Job) []control.Key {
-			if now == nil {
-				return nil
-			}
-			if _, ok := left(now, time.Now()); !ok {
+			if now == nil || plan(now, time.Now()) == (outcome{}) {
 				return nil
 			}
 			return []control.Key{control.KeyOf(now.Namespace, now.Name)}
@@ -71,8 +52,8 @@ func expire(ctx context.Context, d control.Dependencies, cached *batch.Job) (con
 	if err != nil {
 		return control.Result{}, fmt.Errorf("read job before deleting it: %w", err)
 	}
-	if span, ok := left(job, time.Now()); !ok || span > 0 {
-		return control.Result{RequeueAfter: span}, nil
+	if out := plan(job, time.Now()); !out.remove {
+		return control.Result{RequeueAfter: out.after}, nil
 	}
 	klog.FromContext(ctx).V(2).Info("Deleting job whose time is over", "job", klog.KObj(job))
 	foreground := metav1.DeletePropagationForeground

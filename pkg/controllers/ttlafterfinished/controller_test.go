@@ -24,21 +24,20 @@ func newJob(name string, ttl int32, end batch.JobConditionType, at time.Time) *b
 	return job
 }
 
-func TestLeft(t *testing.T) {
+func TestPlan(t *testing.T) {
 	tests := []struct {
 		name string
 		job  *batch.Job
-		span time.Duration
-		ok   bool
+		want outcome
 	}{
-		{"complete", newJob("a", 60, batch.JobComplete, start), 40 * time.Second, true},
-		{"failed long ago", newJob("a", 10, batch.JobFailed, start), 0, true},
-		{"runs", newJob("a", 60, batch.JobSuspended, start), 0, false},
-		{"stays for ever", newJob("a", -1, batch.JobComplete, start), 0, false},
+		{"complete", newJob("a", 60, batch.JobComplete, start), outcome{after: 40 * time.Second}},
+		{"failed long ago", newJob("a", 10, batch.JobFailed, start), outcome{remove: true}},
+		{"runs", newJob("a", 60, batch.JobSuspended, start), outcome{}},
+		{"stays for ever", newJob("a", -1, batch.JobComplete, start), outcome{}},
 	}
 	for _, test := range tests {
-		if span, ok := left(test.job, start.Add(20*time.Second)); span != test.span || ok != test.ok {
-			t.Errorf("%s: %v %v, want %v %v", test.name, span, ok, test.span, test.ok)
+		if got := plan(test.job, start.Add(20*time.Second)); got != test.want {
+			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
 		}
 	}
 }
