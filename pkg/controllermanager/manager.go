@@ -62,7 +62,7 @@ func New(cfg Config) (*Manager, error) {
 	m := &Manager{absent: absent}
 	cfg.Settings.Shared = shared(cfg)
 	for _, entry := range controllers.All() {
-		if !selected(cfg.Controllers, entry.Name) {
+		if !selected(cfg.Controllers, entry) {
 			continue
 		}
 		one, err := build(cfg, entry)
@@ -146,7 +146,7 @@ func (m *Manager) Healthy() error {
 func shared(cfg Config) []schema.GroupVersionResource {
 	all := slices.Clone(cfg.Settings.Shared)
 	for _, entry := range controllers.All() {
-		if !selected(cfg.Controllers, entry.Name) {
+		if !selected(cfg.Controllers, entry) {
 			continue
 		}
 		for _, name := range entry.Reads {

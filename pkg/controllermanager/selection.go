@@ -10,28 +10,28 @@ import (
 )
 
 // selected says whether the selection switches a controller on.
-func selected(selection []string, name string) bool {
+func selected(selection []string, entry controllers.Entry) bool {
 	switch {
-	case slices.Contains(selection, "-"+name):
+	case slices.Contains(selection, "-"+entry.Name):
 		return false
-	case slices.Contains(selection, name):
+	case slices.Contains(selection, entry.Name):
 		return true
 	default:
-		return slices.Contains(selection, "*")
+		return slices.Contains(selection, "*") && !entry.OnRequest
 	}
 }
 
 // elsewhere are upstream's controllers that do not exist here, so that command lines that name them stay valid.
 func elsewhere() []string {
 	return []string{
-		"bootstrap-signer-controller", "cloud-node-lifecycle-controller", "device-taint-eviction-controller", "ephemeral-volume-controller",
+		"cloud-node-lifecycle-controller", "device-taint-eviction-controller", "ephemeral-volume-controller",
 		"horizontal-pod-autoscaler-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
 		"legacy-serviceaccount-token-cleaner-controller", "node-route-controller", "persistentvolume-attach-detach-controller",
 		"persistentvolume-binder-controller", "persistentvolume-expander-controller", "persistentvolume-protection-controller",
 		"persistentvolumeclaim-protection-controller", "podcertificaterequest-cleaner-controller", "resourceclaim-controller",
 		"selinux-warning-controller", "service-cidr-controller", "service-lb-controller",
 		"storage-version-migrator-controller", "storageversion-garbage-collector-controller",
-		"token-cleaner-controller", "ttl-controller", "validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
+		"ttl-controller", "validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/proa-sh/proa/pkg/controllers"
 )
 
 func TestSelection(t *testing.T) {
@@ -18,9 +20,12 @@ func TestSelection(t *testing.T) {
 		{[]string{"job-controller"}, "job-controller", true},
 		{[]string{"job-controller"}, "deployment-controller", false},
 		{nil, "job-controller", false},
+		{[]string{"*"}, "token-cleaner-controller", false},
+		{[]string{"*", "token-cleaner-controller"}, "token-cleaner-controller", true},
 	}
 	for _, test := range tests {
-		if got := selected(test.selection, test.name); got != test.want {
+		entry := controllers.Entry{Name: test.name, OnRequest: test.name == "token-cleaner-controller"}
+		if got := selected(test.selection, entry); got != test.want {
 			t.Errorf("%v selects %s: %v, want %v", test.selection, test.name, got, test.want)
 		}
 	}
@@ -33,7 +38,7 @@ func TestResolve(t *testing.T) {
 		known, absent []string
 		fails         bool
 	}{
-		{name: "as kubeadm writes it", selection: "* bootstrapsigner tokencleaner", known: []string{"*"}, absent: []string{"bootstrap-signer-controller", "token-cleaner-controller"}},
+		{name: "as kubeadm writes it", selection: "* bootstrapsigner tokencleaner", known: []string{"*", "bootstrap-signer-controller", "token-cleaner-controller"}},
 		{name: "names of today and of before", selection: "job-controller -cronjob", known: []string{"job-controller", "-cronjob-controller"}},
 		{name: "what does not exist is off anyhow", selection: "* -persistentvolume-binder-controller", known: []string{"*"}},
 		{name: "a name that nobody knows", selection: "* typo", known: []string{"*"}, fails: true},

@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 
+	"github.com/proa-sh/proa/pkg/controllers/bootstraptokens"
 	"github.com/proa-sh/proa/pkg/controllers/clusterroleaggregation"
 	"github.com/proa-sh/proa/pkg/controllers/control"
 	"github.com/proa-sh/proa/pkg/controllers/cronjob"
@@ -41,6 +42,8 @@ type Entry struct {
 	Identity string
 	// Source is the component that its events name.
 	Source string
+	// OnRequest says that "*" does not switch it on, its name does.
+	OnRequest bool
 	// Workers is how many keys it handles at the same time by default.
 	Workers int
 	// Reads and Writes are the resources ("resource.group") that it looks at and changes; "*" stands for all.
@@ -201,6 +204,16 @@ func All() []Entry {
 			Name: "certificatesigningrequest-cleaner-controller", Identity: "certificate-controller", Source: "certificate-controller", Workers: 1,
 			Reads: []string{"certificatesigningrequests.certificates.k8s.io"}, Writes: []string{"certificatesigningrequests.certificates.k8s.io"},
 			New: plain(csr.NewCleaner),
+		},
+		{
+			Name: "bootstrap-signer-controller", Identity: "bootstrap-signer", Source: "bootstrap-signer", Workers: 1, OnRequest: true,
+			Reads: []string{"configmaps", "secrets"}, Writes: []string{"configmaps"},
+			New: plain(bootstraptokens.NewSigner),
+		},
+		{
+			Name: "token-cleaner-controller", Identity: "token-cleaner", Source: "token-cleaner", Workers: 1, OnRequest: true,
+			Reads: []string{"secrets"}, Writes: []string{"secrets"},
+			New: plain(bootstraptokens.NewCleaner),
 		},
 		{
 			Name: "garbage-collector-controller", Identity: "generic-garbage-collector", Source: "garbage-collector-controller", Workers: 20,

@@ -11,7 +11,7 @@ import (
 	"github.com/proa-sh/proa/manifests"
 )
 
-// rolesByName are the published bootstrap roles.
+// rolesByName are the published bootstrap roles. Those of one namespace count as others: two controllers have no more.
 func rolesByName(t *testing.T) map[string]rbac.ClusterRole {
 	t.Helper()
 	data, err := manifests.Bootstrap.ReadFile("bootstrap/rbac.json")
@@ -20,11 +20,17 @@ func rolesByName(t *testing.T) map[string]rbac.ClusterRole {
 	}
 	var all struct {
 		ClusterRoles []rbac.ClusterRole `json:"clusterroles"`
+		Roles        []rbac.Role        `json:"roles"`
 	}
 	if err := json.Unmarshal(data, &all); err != nil {
 		t.Fatal(err)
 	}
 	roles := map[string]rbac.ClusterRole{}
+	for _, role := range all.Roles {
+		one := roles[role.Name]
+		one.Name, one.Rules = role.Name, append(one.Rules, role.Rules...)
+		roles[role.Name] = one
+	}
 	for _, role := range all.ClusterRoles {
 		roles[role.Name] = role
 	}
