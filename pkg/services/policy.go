@@ -14,9 +14,16 @@ const ProxyNameLabel = "service.kubernetes.io/service-proxy-name"
 // defaultAffinityTimeout is what v1 defaulting sets for ClientIP affinity.
 const defaultAffinityTimeout = 3 * time.Hour
 
+// Headless says whether the Service has no address of its own: its clients find
+// the addresses of its endpoints.
+func Headless(svc *corev1.Service) bool {
+	return svc.Spec.ClusterIP == "" || svc.Spec.ClusterIP == corev1.ClusterIPNone
+}
+
 // ForProxy says whether the cluster's service proxy has to serve the Service: it
-// has cluster addresses, is no alias for a DNS name, and is not left to another
-// proxy.
+// has cluster addresses, is no alias for a DNS name, and is neither left to
+// another proxy nor labelled service.kubernetes.io/headless, which upstream's
+// proxy leaves alone even when it has an address.
 func ForProxy(svc *corev1.Service) bool {
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return false
@@ -24,7 +31,10 @@ func ForProxy(svc *corev1.Service) bool {
 	if _, other := svc.Labels[ProxyNameLabel]; other {
 		return false
 	}
-	return svc.Spec.ClusterIP != "" && svc.Spec.ClusterIP != corev1.ClusterIPNone
+	if _, labelled := svc.Labels[corev1.IsHeadlessService]; labelled {
+		return false
+	}
+	return !Headless(svc)
 }
 
 // ClusterIPs returns the Service's cluster addresses, at most one per family.

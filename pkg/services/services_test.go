@@ -21,6 +21,10 @@ func TestForProxy(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{ProxyNameLabel: ""}},
 			Spec:       corev1.ServiceSpec{ClusterIP: "10.0.0.1"},
 		}, false},
+		"labelled headless, with an address": {corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{corev1.IsHeadlessService: ""}},
+			Spec:       corev1.ServiceSpec{ClusterIP: "10.0.0.1"},
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := ForProxy(&test.svc); got != test.want {

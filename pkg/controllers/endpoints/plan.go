@@ -13,6 +13,8 @@ import (
 	library "k8s.io/endpointslice"
 	"k8s.io/endpointslice/util"
 	netutils "k8s.io/utils/net"
+
+	"github.com/proa-sh/proa/pkg/services"
 )
 
 const (
@@ -68,7 +70,7 @@ func labelsOf(service *v1.Service) map[string]string {
 		labels = map[string]string{}
 	}
 	delete(labels, v1.IsHeadlessService)
-	if service.Spec.ClusterIP == v1.ClusterIPNone || service.Spec.ClusterIP == "" {
+	if services.Headless(service) {
 		labels[v1.IsHeadlessService] = ""
 	}
 	labels[managedByLabel] = managedBy

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
+	"github.com/proa-sh/proa/pkg/services"
 )
 
 // managedBy marks the slices of this controller.
@@ -131,6 +132,9 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, err
 	}
+	if existing, err = r.label(ctx, service, existing); err != nil {
+		return control.Result{}, err
+	}
 	client := recordingClient{r.Client, ctx, known}
 	decider := library.NewReconciler(client, r.nodes, r.most, util.NewEndpointSliceTracker(), r.topology, r.Recorder, managedBy,
 		library.WithPreferSameTrafficDistributionEnabled(true))
@@ -142,6 +146,28 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 		return control.Result{}, fmt.Errorf("write slices: %w", err)
 	}
 	return control.Result{}, nil
+}
+
+// label gives slices the label of a headless service or takes it away, which the library does only for slices that change
+// otherwise. It returns the slices as they are then.
+func (r *reconciler) label(ctx context.Context, service *v1.Service, existing []*discovery.EndpointSlice) ([]*discovery.EndpointSlice, error) {
+	headless := services.Headless(service)
+	for i, slice := range existing {
+		if _, labelled := slice.Labels[v1.IsHeadlessService]; labelled == headless {
+			continue
+		}
+		slice = slice.DeepCopy()
+		delete(slice.Labels, v1.IsHeadlessService)
+		if headless {
+			slice.Labels[v1.IsHeadlessService] = ""
+		}
+		updated, err := control.Update(ctx, r.Client.DiscoveryV1().EndpointSlices(slice.Namespace), slice)
+		if err != nil {
+			return nil, err
+		}
+		existing[i] = updated
+	}
+	return existing, nil
 }
 
 // slicesOf are the service's slices of ours that are not on their way out.
