@@ -9,7 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	corelisters "k8s.io/client-go/listers/core/v1"
-	discoverylisters "k8s.io/client-go/listers/discovery/v1"
+	"k8s.io/client-go/tools/cache"
 	library "k8s.io/endpointslice"
 	"k8s.io/endpointslice/topologycache"
 	"k8s.io/endpointslice/util"
@@ -29,7 +29,7 @@ type reconciler struct {
 	services corelisters.ServiceLister
 	selected *control.Selections
 	nodes    corelisters.NodeLister
-	slices   discoverylisters.EndpointSliceLister
+	slices   cache.SharedIndexInformer
 	triggers *util.TriggerTimeTracker
 	topology *topologycache.TopologyCache
 }
@@ -37,14 +37,17 @@ type reconciler struct {
 // New makes the controller. most bounds the endpoints of one slice. Its keys are services.
 func New(d control.Dependencies, most int32) (control.Controller, error) {
 	core := d.Informers.Core().V1()
-	slices := d.Informers.Discovery().V1().EndpointSlices()
+	slices := d.Informers.Discovery().V1().EndpointSlices().Informer()
 	selected, err := control.NewSelections(core)
 	if err != nil {
 		return nil, err
 	}
+	if err := control.IndexSlicesByService(slices); err != nil {
+		return nil, err
+	}
 	r := &reconciler{
 		Dependencies: d, most: most,
-		services: core.Services().Lister(), selected: selected, nodes: core.Nodes().Lister(), slices: slices.Lister(),
+		services: core.Services().Lister(), selected: selected, nodes: core.Nodes().Lister(), slices: slices,
 		triggers: util.NewTriggerTimeTracker(), topology: topologycache.NewTopologyCache(),
 	}
 	return control.NewLoop(control.Spec{
@@ -55,10 +58,10 @@ func New(d control.Dependencies, most int32) (control.Controller, error) {
 				return []control.Key{control.KeyOf(service.Namespace, service.Name)}
 			}),
 			control.Watch(core.Pods().Informer(), selected.Services),
-			control.Watch(slices.Informer(), sliceChanged),
+			control.Watch(slices, sliceChanged),
 			control.Watch(core.Nodes().Informer(), r.nodeChanged),
 		},
-		Writes: []control.Written{control.Shows[discovery.EndpointSlice](slices.Informer())},
+		Writes: []control.Written{control.Shows[discovery.EndpointSlice](slices)},
 	}), nil
 }
 
@@ -172,11 +175,9 @@ func (r *reconciler) label(ctx context.Context, service *v1.Service, existing []
 
 // slicesOf are the service's slices of ours that are not on their way out.
 func (r *reconciler) slicesOf(service *v1.Service) ([]*discovery.EndpointSlice, map[string]*discovery.EndpointSlice, error) {
-	found, err := r.slices.EndpointSlices(service.Namespace).List(labels.SelectorFromValidatedSet(labels.Set{
-		discovery.LabelServiceName: service.Name, discovery.LabelManagedBy: managedBy,
-	}))
+	found, err := control.SlicesOf(r.slices, control.KeyOf(service.Namespace, service.Name), managedBy)
 	if err != nil {
-		return nil, nil, fmt.Errorf("list slices: %w", err)
+		return nil, nil, err
 	}
 	var existing []*discovery.EndpointSlice
 	known := map[string]*discovery.EndpointSlice{}

@@ -9,9 +9,8 @@ import (
 	discovery "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	corelisters "k8s.io/client-go/listers/core/v1"
-	discoverylisters "k8s.io/client-go/listers/discovery/v1"
+	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/proa-sh/proa/pkg/controllers/control"
@@ -21,13 +20,16 @@ type reconciler struct {
 	control.Dependencies
 	endpoints corelisters.EndpointsLister
 	services  corelisters.ServiceLister
-	slices    discoverylisters.EndpointSliceLister
+	slices    cache.SharedIndexInformer
 }
 
 // New makes the controller. Its keys are Endpoints.
 func New(d control.Dependencies) (control.Controller, error) {
-	core, slices := d.Informers.Core().V1(), d.Informers.Discovery().V1().EndpointSlices()
-	r := &reconciler{d, core.Endpoints().Lister(), core.Services().Lister(), slices.Lister()}
+	core, slices := d.Informers.Core().V1(), d.Informers.Discovery().V1().EndpointSlices().Informer()
+	if err := control.IndexSlicesByService(slices); err != nil {
+		return nil, err
+	}
+	r := &reconciler{d, core.Endpoints().Lister(), core.Services().Lister(), slices}
 	return control.NewLoop(control.Spec{
 		Name: d.Name, Workers: d.Workers, Reconcile: r.Reconcile,
 		Watches: []source.Source{
@@ -42,7 +44,7 @@ func New(d control.Dependencies) (control.Controller, error) {
 				one := control.Latest(old, now)
 				return []control.Key{control.KeyOf(one.Namespace, one.Name)}
 			}),
-			control.Watch(slices.Informer(), func(old, now *discovery.EndpointSlice) []control.Key {
+			control.Watch(slices, func(old, now *discovery.EndpointSlice) []control.Key {
 				slice := control.Latest(old, now)
 				if slice.Labels[discovery.LabelManagedBy] != managedBy || slice.Labels[discovery.LabelServiceName] == "" {
 					return nil
@@ -50,7 +52,7 @@ func New(d control.Dependencies) (control.Controller, error) {
 				return []control.Key{control.KeyOf(slice.Namespace, slice.Labels[discovery.LabelServiceName])}
 			}),
 		},
-		Writes: []control.Written{control.Shows[discovery.EndpointSlice](slices.Informer())},
+		Writes: []control.Written{control.Shows[discovery.EndpointSlice](slices)},
 	}), nil
 }
 
@@ -73,11 +75,9 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if !mirrored(endpoints, service) {
 		endpoints = nil
 	}
-	existing, err := r.slices.EndpointSlices(key.Namespace).List(labels.SelectorFromValidatedSet(labels.Set{
-		discovery.LabelServiceName: key.Name, discovery.LabelManagedBy: managedBy,
-	}))
+	existing, err := control.SlicesOf(r.slices, key, managedBy)
 	if err != nil {
-		return control.Result{}, fmt.Errorf("list slices: %w", err)
+		return control.Result{}, err
 	}
 	return control.Result{}, r.act(ctx, key.Namespace, plan(endpoints, existing))
 }
