@@ -179,8 +179,14 @@ func (o *Options) Validate() []error {
 			errs = append(errs, fmt.Errorf("--%s must be at least 1", flag))
 		}
 	}
+	if n := o.MaxEndpointsPerSlice; n < 1 || n > mostEndpointsPerSlice {
+		errs = append(errs, fmt.Errorf("--max-endpoints-per-slice must be between 1 and %d", mostEndpointsPerSlice))
+	}
 	return errs
 }
+
+// mostEndpointsPerSlice is how many endpoints the API server takes in one EndpointSlice.
+const mostEndpointsPerSlice = 1000
 
 // prefixes reads one or two ranges.
 func prefixes(flag, text string) ([]netip.Prefix, error) {

@@ -59,6 +59,8 @@ func TestValidate(t *testing.T) {
 		{"no range", "--allocate-node-cidrs", []string{"--allocate-node-cidrs needs --cluster-cidr"}},
 		{"two of a family", "--cluster-cidr=10.0.0.0/8,11.0.0.0/8", []string{`--cluster-cidr "10.0.0.0/8,11.0.0.0/8": at most one range of each address family is possible`}},
 		{"no workers", "--concurrent-job-syncs=0", []string{"--concurrent-job-syncs must be at least 1"}},
+		{"slices without room", "--max-endpoints-per-slice=0", []string{"--max-endpoints-per-slice must be between 1 and 1000"}},
+		{"slices that are too large", "--max-endpoints-per-slice=1001", []string{"--max-endpoints-per-slice must be between 1 and 1000"}},
 		{"certificate without key", "--cluster-signing-cert-file=a", []string{`certificate file "a" and key file "" of --cluster-signing must be given together`}},
 		{
 			"two faults", "--allocate-node-cidrs --concurrent-job-syncs=0",

@@ -36,6 +36,9 @@ type reconciler struct {
 
 // New makes the controller. most bounds the endpoints of one slice. Its keys are services.
 func New(d control.Dependencies, most int32) (control.Controller, error) {
+	if most < 1 {
+		return nil, fmt.Errorf("a slice must have room for an endpoint, not for %d", most) // the library would divide without end
+	}
 	core := d.Informers.Core().V1()
 	slices := d.Informers.Discovery().V1().EndpointSlices().Informer()
 	selected, err := control.NewSelections(core)
