@@ -7,6 +7,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -186,7 +187,10 @@ func (r *reconciler) slicesOf(service *v1.Service) ([]*discovery.EndpointSlice, 
 	known := map[string]*discovery.EndpointSlice{}
 	for _, slice := range found {
 		if slice.DeletionTimestamp == nil {
-			existing = append(existing, slice)
+			// The library compares it with one that it makes itself, which says no kind.
+			plain := *slice
+			plain.TypeMeta = metav1.TypeMeta{}
+			existing = append(existing, &plain)
 			known[slice.Name] = slice
 		}
 	}
