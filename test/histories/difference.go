@@ -31,7 +31,7 @@ func difference(before, after map[string]any) string {
 		old, had := was[path]
 		now, has := is[path]
 		switch {
-		case old == now:
+		case had == has && old == now:
 		case !has:
 			changes = append(changes, fmt.Sprintf("%s: %s -> none", path, old))
 		case !had:
@@ -57,8 +57,9 @@ func merged(a, b map[string]string) map[string]string {
 
 // flatten writes the leaves of an object into out by their paths. Elements of lists that have a name or type go by it.
 func flatten(path string, value any, out map[string]string) {
-	if unremarkable[path] || unremarkable[path[strings.LastIndex(path, ".")+1:]] {
-		return
+	last := path[strings.LastIndex(path, ".")+1:]
+	if unremarkable[path] || unremarkable[last] || strings.HasPrefix(path, "status.active[") && (last == "uid" || last == "resourceVersion") {
+		return // the Jobs of a CronJob go by their names, which say their time
 	}
 	switch value := value.(type) {
 	case map[string]any:

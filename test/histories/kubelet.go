@@ -106,6 +106,11 @@ func (w *World) bind(pod *v1.Pod, node string) {
 func (w *World) run(pod *v1.Pod, ready bool) {
 	w.setStatus(pod, func(status *v1.PodStatus) {
 		status.Phase = v1.PodRunning
+		if status.PodIP == "" {
+			w.addresses++
+			status.PodIP = fmt.Sprintf("10.1.%d.%d", w.addresses/256%256, w.addresses%256)
+			status.PodIPs = []v1.PodIP{{IP: status.PodIP}}
+		}
 		now := metav1.Now()
 		if status.StartTime == nil {
 			status.StartTime = &now

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -65,12 +66,13 @@ func (c *counter) Read(p []byte) (int, error) {
 // served are the groups that workloads need.
 var served = map[string]bool{"": true, "apps": true, "batch": true, "policy": true, "autoscaling": true, "coordination.k8s.io": true}
 
-// newServer makes a server. UIDs come from a source of the whole process, so there is one server at a time.
-func newServer() (*server, error) {
+// newServer makes a server that serves further groups too. UIDs come from a source of the whole process, so there is one
+// server at a time.
+func newServer(further ...string) (*server, error) {
 	s := &server{db: newDatabase(), stores: map[schema.GroupResource]inprocess.Store{}, memories: map[schema.GroupResource]*memory{}}
 	uuid.SetRand(&counter{})
 	for _, g := range api.Groups(api.Options{}) {
-		if served[g.Name] {
+		if served[g.Name] || slices.Contains(further, g.Name) {
 			s.groups = append(s.groups, g)
 		}
 	}

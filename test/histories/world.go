@@ -53,6 +53,8 @@ type World struct {
 	serving string
 	// names counts the names that were generated from a prefix.
 	names map[string]int
+	// addresses counts the addresses that pods were given.
+	addresses int
 
 	mu    sync.Mutex
 	lines []string // guarded by mu; what happened since the last look
@@ -71,7 +73,11 @@ type life struct {
 // NewWorld makes a world in which the controllers with these names run.
 func NewWorld(t testing.TB, names ...string) *World {
 	t.Helper()
-	s, err := newServer()
+	var further []string
+	if slices.Contains(names, "endpointslice") {
+		further = append(further, "discovery.k8s.io")
+	}
+	s, err := newServer(further...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +123,7 @@ func (w *World) begin() {
 		}
 		made, err := entry.New(control.Dependencies{
 			Name: entry.Name, Informers: w.life.informers, Client: client, REST: connection, Workers: workers, Recorder: recorder{w, ctx, who},
-		}, controllers.Settings{})
+		}, controllers.DefaultSettings())
 		if err != nil {
 			w.t.Fatalf("make controller %q: %v", entry.Name, err)
 		}
