@@ -2,9 +2,11 @@ package controllermanager_test
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +14,9 @@ import (
 	authentication "k8s.io/api/authentication/v1"
 	batch "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
+	resource "k8s.io/api/resource/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	quantity "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -313,4 +317,76 @@ func TestTokenInSecret(t *testing.T) {
 		_, err := secrets.Get(ctx, secret.Name, metav1.GetOptions{})
 		return apierrors.IsNotFound(err) && !review().Authenticated
 	})
+}
+
+// Quotas follow claims of devices and claims of a class of volume attributes, which admission counts when they come and the
+// controller when they go.
+func TestQuotas(t *testing.T) {
+	api := start(t)
+	ctx := t.Context()
+	gold := "gold"
+	_, err := api.Client.CoreV1().ResourceQuotas("default").Create(ctx, &v1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "devices"},
+		Spec: v1.ResourceQuotaSpec{Hard: v1.ResourceList{
+			"count/resourceclaims.resource.k8s.io": quantity.MustParse("2"), "gpu.deviceclass.resource.k8s.io/devices": quantity.MustParse("4"),
+		}},
+	}, metav1.CreateOptions{})
+	check(t, err)
+	_, err = api.Client.CoreV1().ResourceQuotas("default").Create(ctx, &v1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "volumes"},
+		Spec: v1.ResourceQuotaSpec{Hard: v1.ResourceList{v1.ResourcePersistentVolumeClaims: quantity.MustParse("1")},
+			ScopeSelector: &v1.ScopeSelector{MatchExpressions: []v1.ScopedResourceSelectorRequirement{{
+				ScopeName: v1.ResourceQuotaScopeVolumeAttributesClass, Operator: v1.ScopeSelectorOpIn, Values: []string{gold},
+			}}}},
+	}, metav1.CreateOptions{})
+	check(t, err)
+	used := func(name string, want string) func() bool {
+		return func() bool {
+			one, err := api.Client.CoreV1().ResourceQuotas("default").Get(ctx, name, metav1.GetOptions{})
+			check(t, err)
+			var words []string
+			for _, name := range slices.Sorted(maps.Keys(one.Status.Used)) {
+				n := one.Status.Used[name]
+				words = append(words, n.String())
+			}
+			return strings.Join(words, " ") == want
+		}
+	}
+	wait(t, api, "no devices are counted", used("devices", "0 0"))
+	wait(t, api, "no claims are counted", used("volumes", "0"))
+
+	claims := api.Client.ResourceV1().ResourceClaims("default")
+	claim := &resource.ResourceClaim{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Spec: resource.ResourceClaimSpec{Devices: resource.DeviceClaim{
+		Requests: []resource.DeviceRequest{{Name: "r", Exactly: &resource.ExactDeviceRequest{DeviceClassName: "gpu", Count: 3}}},
+	}}}
+	_, err = claims.Create(ctx, claim, metav1.CreateOptions{})
+	check(t, err)
+	wait(t, api, "the claim is counted", used("devices", "1 3"))
+	claim.Name = "b"
+	if _, err := claims.Create(ctx, claim, metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("a claim of more devices than are left: %v", err)
+	}
+	check(t, claims.Delete(ctx, "a", metav1.DeleteOptions{}))
+	wait(t, api, "the claim is counted no longer", used("devices", "0 0"))
+
+	volumes := api.Client.CoreV1().PersistentVolumeClaims("default")
+	volume := func(name string, class *string) *v1.PersistentVolumeClaim {
+		return &v1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1.PersistentVolumeClaimSpec{
+			AccessModes: []v1.PersistentVolumeAccessMode{v1.ReadWriteOnce}, VolumeAttributesClassName: class,
+			Resources: v1.VolumeResourceRequirements{Requests: v1.ResourceList{v1.ResourceStorage: quantity.MustParse("1Gi")}},
+		}}
+	}
+	for _, one := range []*v1.PersistentVolumeClaim{volume("plain", nil), volume("golden", &gold)} {
+		_, err = volumes.Create(ctx, one, metav1.CreateOptions{})
+		check(t, err)
+	}
+	wait(t, api, "the golden claim is counted", used("volumes", "1"))
+	if _, err := volumes.Create(ctx, volume("more", &gold), metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("one claim of the class too many: %v", err)
+	}
+	check(t, volumes.Delete(ctx, "golden", metav1.DeleteOptions{}))
+	wait(t, api, "the golden claim is counted no longer", used("volumes", "0"))
+	_, err = volumes.Patch(ctx, "plain", types.MergePatchType, []byte(`{"status": {"currentVolumeAttributesClassName": "gold"}}`), metav1.PatchOptions{}, "status")
+	check(t, err)
+	wait(t, api, "a claim that has become golden is counted", used("volumes", "1"))
 }
