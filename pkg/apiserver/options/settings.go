@@ -28,23 +28,17 @@ func identityFlags() component.Table {
 }
 
 func otherFlags() component.Table {
-	seconds := component.Refused("pods tolerate nodes that are not ready or not reachable for 300 s unless they say otherwise").But("", "300")
 	coordinated := component.NoEffect("coordinated leader election is off, as by default in 1.36")
 	peers := component.NoEffect("requests are not passed on to servers of other versions, as by default in 1.36")
 	return component.Table{
-		"admission-control":                      component.Refused("name the plugins by --enable-admission-plugins and --disable-admission-plugins"),
-		"aggregator-reject-forwarding-redirect":  component.Refused("redirects of aggregated servers are always rejected").Switch().But("true"),
-		"coordinated-leadership-lease-duration":  coordinated,
-		"coordinated-leadership-renew-deadline":  coordinated,
-		"coordinated-leadership-retry-period":    coordinated,
-		"default-not-ready-toleration-seconds":   seconds,
-		"default-unreachable-toleration-seconds": seconds,
-		"enable-logs-handler":                    component.NoEffect("the logs of the machine are not served").Switch(),
-		"endpoint-reconciler-type":               component.NoEffect("the endpoints of the Service kubernetes are kept in one way"),
-		"kubernetes-service-node-port":           component.Refused("the Service kubernetes is of type ClusterIP"),
-		"max-connection-bytes-per-sec":           component.NoEffect("connections to nodes are not limited"),
-		"peer-advertise-ip":                      peers,
-		"peer-advertise-port":                    peers,
-		"peer-ca-file":                           peers,
+		"admission-control":                     component.Refused("name the plugins by --enable-admission-plugins and --disable-admission-plugins"),
+		"coordinated-leadership-lease-duration": coordinated,
+		"coordinated-leadership-renew-deadline": coordinated,
+		"coordinated-leadership-retry-period":   coordinated,
+		"enable-logs-handler":                   component.NoEffect("the logs of the machine are not served").Switch(),
+		"kubernetes-service-node-port":          component.Refused("the Service kubernetes is of type ClusterIP"),
+		"peer-advertise-ip":                     peers,
+		"peer-advertise-port":                   peers,
+		"peer-ca-file":                          peers,
 	}
 }

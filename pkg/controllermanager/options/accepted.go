@@ -4,12 +4,8 @@ import "github.com/proa-sh/proa/pkg/component"
 
 // Accepted says what becomes of all flags; there is no configuration file.
 func (o *Options) Accepted() component.Settings {
-	s := component.Settings{Flags: component.Merge(component.OneVersion(), component.ClientLimits(),
+	return component.Settings{Flags: component.Merge(component.OneVersion(), component.ClientLimits(),
 		volumeFlags(), cloudFlags(), absentControllers(), paceFlags())}
-	if o.ServiceAccountKeyFile != "" {
-		s.Warnings = append(s.Warnings, "--service-account-private-key-file: has no effect: Secrets of type kubernetes.io/service-account-token get no token yet")
-	}
-	return s
 }
 
 func volumeFlags() component.Table {
@@ -52,7 +48,6 @@ func absentControllers() component.Table {
 		"concurrent-device-taint-eviction-syncs":              absent,
 		"concurrent-horizontal-pod-autoscaler-syncs":          absent,
 		"concurrent-resourceclaim-syncs":                      absent,
-		"concurrent-serviceaccount-token-syncs":               absent,
 		"concurrent-validating-admission-policy-status-syncs": absent,
 		"horizontal-pod-autoscaler-cpu-initialization-period": absent,
 		"horizontal-pod-autoscaler-downscale-stabilization":   absent,

@@ -13,7 +13,7 @@ func TestFlagsAccepted(t *testing.T) {
 	settingstest.Flags(t, "kube-controller-manager", NewOptions())
 }
 
-// TestSaid is what a user reads who gives flags that are not heeded; what kubeadm gives is one warning.
+// TestSaid is what a user reads who gives flags that are not heeded; what kubeadm gives brings none.
 func TestSaid(t *testing.T) {
 	kubeadm := []string{
 		"--allocate-node-cidrs=true", "--authentication-kubeconfig=k", "--authorization-kubeconfig=k", "--bind-address=127.0.0.1",
@@ -22,14 +22,13 @@ func TestSaid(t *testing.T) {
 		"--requestheader-client-ca-file=c", "--root-ca-file=c", "--service-account-private-key-file=k",
 		"--service-cluster-ip-range=10.96.0.0/12", "--use-service-account-credentials=true",
 	}
-	const noTokens = "--service-account-private-key-file: has no effect: Secrets of type kubernetes.io/service-account-token get no token yet"
 	for _, tt := range []struct {
 		name             string
 		args             []string
 		warnings, faults []string
 	}{
 		{name: "nothing"},
-		{name: "kubeadm", args: kubeadm, warnings: []string{noTokens}},
+		{name: "kubeadm", args: kubeadm},
 		{name: "usual values", args: []string{"--cloud-provider=external", "--enable-garbage-collector", "--enable-dynamic-provisioning=true"}},
 		{
 			name: "others", args: []string{"--cloud-provider=aws", "--enable-garbage-collector=false", "--namespace-sync-period=5m"},

@@ -65,6 +65,7 @@ func workerFlags() map[string]string {
 		"concurrent-replicaset-syncs":                 "replicaset-controller",
 		"concurrent-resource-quota-syncs":             "resourcequota-controller",
 		"concurrent-service-endpoint-syncs":           "endpointslice-controller",
+		"concurrent-serviceaccount-token-syncs":       "serviceaccount-token-controller",
 		"concurrent-statefulset-syncs":                "statefulset-controller",
 		"concurrent-ttl-after-finished-syncs":         "ttl-after-finished-controller",
 		"mirroring-concurrent-service-endpoint-syncs": "endpointslice-mirroring-controller",

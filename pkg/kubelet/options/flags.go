@@ -41,6 +41,8 @@ func addServerFlags(fs *pflag.FlagSet, c *kubeletconfig.KubeletConfiguration) {
 	fs.DurationVar(&c.FileCheckFrequency.Duration, "file-check-frequency", c.FileCheckFrequency.Duration, "How often the manifests of static pods are read though no change was noticed.")
 	fs.DurationVar(&c.StreamingConnectionIdleTimeout.Duration, "streaming-connection-idle-timeout", c.StreamingConnectionIdleTimeout.Duration, "How long a stream may be idle before it is closed.")
 	fs.Int32Var(c.OOMScoreAdj, "oom-score-adj", *c.OOMScoreAdj, "The oom-score-adj value for the process, within [-1000, 1000].")
+	fs.BoolVar(c.LocalStorageCapacityIsolation, "local-storage-capacity-isolation", *c.LocalStorageCapacityIsolation,
+		"Enforce limits of ephemeral storage of pods, containers and emptyDir volumes.")
 	fs.BoolVar(c.FailSwapOn, "fail-swap-on", *c.FailSwapOn, "Refuse to start on a machine that swaps.")
 	fs.BoolVar(c.RegisterNode, "register-node", *c.RegisterNode, "Make the Node if there is none.")
 	fs.StringVar(&c.ProviderID, "provider-id", c.ProviderID, "The machine's name at its provider.")
