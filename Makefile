@@ -82,6 +82,14 @@ conformance-compare: ## How long each spec took in our last run against upstream
 conformance-readme: ## Write the last full results into test/conformance/README.md
 	$(CONFORMANCE) report --write-readme
 
+.PHONY: planted
+planted: ## Put known faults into the controllers, one at a time, and show that the histories find each
+	go run ./test/histories/planted
+
+.PHONY: walk
+walk: ## Long random walks over the controllers of workloads. SEEDS= STEPS= FIRST=
+	go test -count=1 -timeout 60m -run 'TestWalk$$' ./test/histories -seeds $${SEEDS:-20} -steps $${STEPS:-500} -first-seed $${FIRST:-0}
+
 .PHONY: bench-start
 bench-start: ## Measure five cold starts: the steps and the whole
 	go run ./hack/benchstart -proa $(PROA) -n 5

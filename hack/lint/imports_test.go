@@ -159,13 +159,14 @@ var layers = map[string][]string{
 	"test/conformance/report":          {"test/conformance/suite"},
 	"test/conformance/suite":           {},
 
-	"test/cluster":      {"pkg"},
-	"test/histories":    {"pkg", "staging"},
-	"test/integration":  {"pkg", "test/cluster", "staging"},
-	"test/e2e":          {"test/images"},
-	"test/e2e/*":        {"test/images"},
-	"test/images":       {"pkg/cluster/images"},
-	"test/images/build": {"test/images"},
+	"test/cluster":           {"pkg"},
+	"test/histories":         {"pkg", "staging"},
+	"test/histories/planted": {},
+	"test/integration":       {"pkg", "test/cluster", "staging"},
+	"test/e2e":               {"test/images"},
+	"test/e2e/*":             {"test/images"},
+	"test/images":            {"pkg/cluster/images"},
+	"test/images/build":      {"test/images"},
 }
 
 func TestImports(t *testing.T) {
