@@ -147,6 +147,7 @@ func TestPlan(t *testing.T) {
 	}{
 		{name: "first pod", job: newJob(), want: "+1 pods"},
 		{name: "as many as allowed", job: newJob(with(3, 10)), pods: []string{"a"}, want: "+2 pods"},
+		{name: "a burst of those that have no bound", job: newJob(with(2_000_000_000, 2_000_000_000)), want: "+500 pods"},
 		{name: "no more than are missing", job: newJob(with(5, 10), counted(8, 0)), want: "+2 pods"},
 		{name: "too many", job: newJob(with(1, 10)), pods: []string{"a", "b"}, want: "-a"},
 		{name: "success is noted first", job: newJob(), pods: []string{"a succeeded"}, want: "free a, SuccessCriteriaMet CompletionsReached"},

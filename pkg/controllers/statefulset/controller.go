@@ -151,7 +151,13 @@ func (r *reconciler) act(ctx context.Context, o observed, current, newest *apps.
 		_, err := control.Update(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod)
 		failed = append(failed, err)
 	}
-	for _, pod := range slices.Concat(out.remove, out.condemned) {
+	for _, pod := range out.remove {
+		if reason, ended := map[v1.PodPhase]string{v1.PodFailed: "RecreatingFailedPod", v1.PodSucceeded: "RecreatingTerminatedPod"}[pod.Status.Phase]; ended {
+			r.Recorder.Eventf(o.set, v1.EventTypeWarning, reason, "StatefulSet %s/%s is recreating %s Pod %s", o.set.Namespace, o.set.Name, pod.Status.Phase, pod.Name)
+		}
+		failed = append(failed, r.deletePod(ctx, o.set, pod))
+	}
+	for _, pod := range out.condemned {
 		failed = append(failed, r.deletePod(ctx, o.set, pod))
 	}
 	_, err := control.SlowStart(ctx, len(out.create), func(ctx context.Context, i int) error {
@@ -217,11 +223,8 @@ func (r *reconciler) createClaims(ctx context.Context, set *apps.StatefulSet, po
 	return nil
 }
 
-// deletePod deletes a pod, with an event that says why when it had ended.
+// deletePod deletes a pod and tells of it.
 func (r *reconciler) deletePod(ctx context.Context, set *apps.StatefulSet, pod *v1.Pod) error {
-	if reason, ended := map[v1.PodPhase]string{v1.PodFailed: "RecreatingFailedPod", v1.PodSucceeded: "RecreatingTerminatedPod"}[pod.Status.Phase]; ended {
-		r.Recorder.Eventf(set, v1.EventTypeWarning, reason, "StatefulSet %s/%s is recreating %s Pod %s", set.Namespace, set.Name, pod.Status.Phase, pod.Name)
-	}
 	if err := control.Delete(ctx, r.Client.CoreV1().Pods(pod.Namespace), pod, metav1.DeleteOptions{}); err != nil {
 		r.Recorder.Eventf(set, v1.EventTypeWarning, "FailedDelete", "delete Pod %s in StatefulSet %s failed error: %v", pod.Name, set.Name, errors.Unwrap(err))
 		return err
