@@ -157,8 +157,8 @@ func (r *rollout) newSize(current int32) int32 {
 		return wanted(d)
 	}
 	surge, _ := limits(d)
-	room := wanted(d) + surge - sum(r.old, size) - current
-	return current + max(min(room, wanted(d)-current), 0)
+	room := int64(wanted(d)) + int64(surge) - sum(r.old, size) - int64(current)
+	return current + int32(max(min(room, int64(wanted(d)-current)), 0))
 }
 
 // describe brings annotations and readiness delay of the newest set up to date, and returns the Deployment's revision.

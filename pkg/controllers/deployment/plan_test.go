@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +99,7 @@ func text(out outcome) []string {
 
 func TestPlan(t *testing.T) {
 	percent, n := intstr.FromString, intstr.FromInt32
+	const huge = math.MaxInt32
 	limit := func(n int32) func(*apps.Deployment) {
 		return func(d *apps.Deployment) { d.Spec.RevisionHistoryLimit = &n }
 	}
@@ -153,6 +155,16 @@ func TestPlan(t *testing.T) {
 		{name: "percentages", d: newDeployment(4, image("v2"), surge(percent("25%"), percent("25%"))), sets: []*apps.ReplicaSet{newSet("v1", 4, 4, sizedFor(4, 5))}, want: []string{"create 1, revision 2"}},
 		{name: "paused makes no set", d: newDeployment(3, image("v2"), paused), sets: []*apps.ReplicaSet{newSet("v1", 3, 3, sizedFor(3, 4))}},
 		{name: "paused follows the number", d: newDeployment(5, image("v2"), paused), sets: []*apps.ReplicaSet{newSet("v1", 3, 3, sizedFor(3, 4))}, want: []string{"v1: 3 to 5"}},
+		{name: "paused before the first set", d: newDeployment(3, paused)},
+		{
+			name: "paused, scaled up from huge sets", d: newDeployment(huge, image("v3"), paused),
+			sets: []*apps.ReplicaSet{newSet("v1", huge-1, 0, sizedFor(1, 1)), newSet("v2", huge-1, 0, sizedFor(1, 1))}, want: []string{"v1: 2147483646 to 1"},
+		},
+		{
+			name: "sets that others have sized beyond all numbers shrink", d: newDeployment(huge, image("v3")),
+			sets: []*apps.ReplicaSet{newSet("v1", huge, 0, sizedFor(huge, huge)), newSet("v2", huge, 0, sizedFor(huge, huge)), newSet("v3", 1, 0, sizedFor(huge, huge))},
+			want: []string{"v1: 2147483647 to 0"},
+		},
 		{name: "recreate: empty new set", d: newDeployment(3, image("v2"), recreate), sets: []*apps.ReplicaSet{newSet("v1", 3, 3, sizedFor(3, 3))}, oldPods: true, want: []string{"create 0, revision 2"}},
 		{name: "recreate: old to nothing", d: newDeployment(3, image("v2"), recreate), sets: []*apps.ReplicaSet{newSet("v1", 3, 3, sizedFor(3, 3)), newSet("v2", 0, 0)}, oldPods: true, want: []string{"v1: 3 to 0"}},
 		{name: "recreate: wait for old pods", d: newDeployment(3, image("v2"), recreate), sets: []*apps.ReplicaSet{newSet("v1", 0, 0), newSet("v2", 0, 0)}, oldPods: true},

@@ -68,13 +68,17 @@ func (r *rollout) saturated() bool {
 }
 
 // spread gives each set its share of the new total, in proportion to its size, so that a rollout that is half done is
-// half done afterwards. Larger sets are served first, and the first gets what rounding leaves.
+// half done afterwards. Larger sets are served first, and the first gets what rounding leaves. A Deployment that is paused
+// before its first set has none.
 func (r *rollout) spread() []change {
 	sets := active(r.all())
+	if len(sets) == 0 {
+		return nil
+	}
 	surge, _ := limits(r.deployment)
-	allowed := int32(0)
+	allowed := int64(0)
 	if wanted(r.deployment) > 0 {
-		allowed = wanted(r.deployment) + surge
+		allowed = int64(wanted(r.deployment)) + int64(surge)
 	}
 	left := allowed - sum(sets, size)
 	growing := left > 0
@@ -85,7 +89,7 @@ func (r *rollout) spread() []change {
 		}
 		return cmp.Or(cmp.Compare(size(b), size(a)), newestOrOldest)
 	})
-	to := make([]int32, len(sets))
+	to := make([]int64, len(sets))
 	for i, set := range sets {
 		share := r.share(set, allowed)
 		if growing {
@@ -93,21 +97,21 @@ func (r *rollout) spread() []change {
 		} else {
 			share = min(max(share, left), 0)
 		}
-		to[i] = size(set) + share
+		to[i] = int64(size(set)) + share
 		left -= share
 	}
-	to[0] = max(to[0]+left, 0)
+	to[0] = min(max(to[0]+left, 0), math.MaxInt32)
 	var changes []change
 	for i, set := range sets {
-		changes = append(changes, r.sized(set, to[i]))
+		changes = append(changes, r.sized(set, int32(to[i])))
 	}
 	return changes
 }
 
 // share is by how much a set changes when the total becomes allowed.
-func (r *rollout) share(set *apps.ReplicaSet, allowed int32) int32 {
+func (r *rollout) share(set *apps.ReplicaSet, allowed int64) int64 {
 	if wanted(r.deployment) == 0 {
-		return -size(set)
+		return -int64(size(set))
 	}
 	total, known := numberIn(set, maxAnnotation)
 	if !known || total <= 0 {
@@ -116,5 +120,5 @@ func (r *rollout) share(set *apps.ReplicaSet, allowed int32) int32 {
 	if total <= 0 {
 		return 0
 	}
-	return int32(math.Round(float64(size(set))*float64(allowed)/float64(total))) - size(set)
+	return int64(math.Round(float64(size(set))*float64(allowed)/float64(total))) - int64(size(set))
 }

@@ -25,26 +25,26 @@ func (r *rollout) shrink(newSize int32) []change {
 		return nil
 	}
 	_, missing := limits(r.deployment)
-	least := wanted(r.deployment) - missing
+	least := int64(wanted(r.deployment)) - int64(missing)
 	// A set that its controller has not followed down yet still tells of pods that are as good as gone.
 	available := func(set *apps.ReplicaSet) int32 { return min(set.Status.AvailableReplicas, size(set)) }
-	notYet := max(newSize-r.newest.Status.AvailableReplicas, 0)
-	budget := sum(old, size) + newSize - least - notYet
+	notYet := max(int64(newSize)-int64(r.newest.Status.AvailableReplicas), 0)
+	budget := sum(old, size) + int64(newSize) - least - notYet
 	if budget <= 0 {
 		return nil
 	}
 	to := make([]int32, len(old))
-	cleaned := int32(0)
+	cleaned := int64(0)
 	for i, set := range old {
-		broken := min(max(size(set)-available(set), 0), budget-cleaned)
-		to[i] = size(set) - broken
+		broken := min(max(int64(size(set))-int64(available(set)), 0), budget-cleaned)
+		to[i] = size(set) - int32(broken)
 		cleaned += broken
 	}
 	// After the broken ones, healthy pods may go as long as enough are available.
-	spare := sum(old, available) + min(r.newest.Status.AvailableReplicas, newSize) - least
+	spare := sum(old, available) + int64(min(r.newest.Status.AvailableReplicas, newSize)) - least
 	for i := range old {
-		healthy := min(to[i], max(spare, 0))
-		to[i] -= healthy
+		healthy := min(int64(to[i]), max(spare, 0))
+		to[i] -= int32(healthy)
 		spare -= healthy
 	}
 	var changes []change

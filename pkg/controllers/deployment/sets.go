@@ -84,14 +84,17 @@ func wanted(d *apps.Deployment) int32 {
 	return *d.Spec.Replicas
 }
 
-// sum adds up what of tells of each set.
-func sum(sets []*apps.ReplicaSet, of func(*apps.ReplicaSet) int32) int32 {
-	total := int32(0)
+// sum adds up what of tells of each set. Each may have the largest number that there is, so the sum needs more bits.
+func sum(sets []*apps.ReplicaSet, of func(*apps.ReplicaSet) int32) int64 {
+	total := int64(0)
 	for _, set := range sets {
-		total += of(set)
+		total += int64(of(set))
 	}
 	return total
 }
+
+// number is a sum as the API can say it.
+func number(sum int64) int32 { return int32(min(sum, math.MaxInt32)) }
 
 // active are the sets that want pods.
 func active(sets []*apps.ReplicaSet) []*apps.ReplicaSet {

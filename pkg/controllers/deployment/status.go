@@ -37,22 +37,17 @@ func (r *rollout) numbers() apps.DeploymentStatus {
 	now := apps.DeploymentStatus{
 		ObservedGeneration: r.deployment.Generation,
 		CollisionCount:     r.deployment.Status.CollisionCount,
-		Replicas:           sum(all, func(s *apps.ReplicaSet) int32 { return s.Status.Replicas }),
-		ReadyReplicas:      sum(all, func(s *apps.ReplicaSet) int32 { return s.Status.ReadyReplicas }),
-		AvailableReplicas:  sum(all, func(s *apps.ReplicaSet) int32 { return s.Status.AvailableReplicas }),
+		Replicas:           number(sum(all, func(s *apps.ReplicaSet) int32 { return s.Status.Replicas })),
+		ReadyReplicas:      number(sum(all, func(s *apps.ReplicaSet) int32 { return s.Status.ReadyReplicas })),
+		AvailableReplicas:  number(sum(all, func(s *apps.ReplicaSet) int32 { return s.Status.AvailableReplicas })),
 	}
 	if r.newest != nil {
 		now.UpdatedReplicas = r.newest.Status.Replicas
 	}
-	now.UnavailableReplicas = max(sum(all, size)-now.AvailableReplicas, 0)
-	ending := int32(0)
-	now.TerminatingReplicas = &ending
-	for _, set := range all {
-		if set.Status.TerminatingReplicas == nil {
-			now.TerminatingReplicas = nil // not known of all
-			break
-		}
-		ending += *set.Status.TerminatingReplicas
+	now.UnavailableReplicas = number(max(sum(all, size)-int64(now.AvailableReplicas), 0))
+	if !slices.ContainsFunc(all, func(s *apps.ReplicaSet) bool { return s.Status.TerminatingReplicas == nil }) { // known of all
+		ending := number(sum(all, func(s *apps.ReplicaSet) int32 { return *s.Status.TerminatingReplicas }))
+		now.TerminatingReplicas = &ending
 	}
 	return now
 }
