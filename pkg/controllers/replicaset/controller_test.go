@@ -1,7 +1,9 @@
 package replicaset
 
 import (
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,17 +85,24 @@ func TestAdoptAndRelease(t *testing.T) {
 // A refusing server is asked a few times, not once per pod, and the status says why.
 func TestRefused(t *testing.T) {
 	s := controltest.NewServer(t, newSet(100))
-	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web", errQuota("exceeded quota"))
+	var tried, written atomic.Int32
 	s.Fail(func(r controltest.Request) error {
-		if r.Verb == "create" && r.Resource == "pods" {
-			return forbidden
+		switch {
+		case r.Verb == "create" && r.Resource == "pods":
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, fmt.Sprint("web-", tried.Add(1)), errQuota("exceeded quota"))
+		case r.Resource == "replicasets" && r.Subresource == "status":
+			written.Add(1)
 		}
 		return nil
 	})
 	controltest.Run(t, s, New)
+	s.Wait(t, "it has tried five times", func() bool { return tried.Load() >= 5 })
 	s.Wait(t, "the failure is in the status", func() bool { return len(statusOf(t, s).Conditions) == 1 })
 	if c := statusOf(t, s).Conditions[0]; c.Reason != "FailedCreate" || !strings.Contains(c.Message, "exceeded quota") {
 		t.Errorf("condition %v", c)
+	}
+	if n := written.Load(); n != 1 {
+		t.Errorf("%d attempts, each of which fails with another message, wrote the status %d times", tried.Load(), n)
 	}
 	s.Fail(nil)
 	s.Wait(t, "all pods are there", func() bool {

@@ -102,25 +102,30 @@ func status(o observed, out outcome, failure error) (now apps.ReplicaSetStatus, 
 	return now, after
 }
 
-// conditions keeps ReplicaFailure true as long as creating or deleting fails.
+// conditions keeps ReplicaFailure true as long as creating or deleting fails. It keeps the first message, for each attempt has
+// another (it names the pod that was refused, and how much of a quota is used): a status that changes with each would wake the
+// set again at once, and no pause would grow between attempts.
 func conditions(o observed, out outcome, failure error) []apps.ReplicaSetCondition {
 	var all []apps.ReplicaSetCondition
 	failed := apps.ReplicaSetCondition{
-		Type: apps.ReplicaSetReplicaFailure, Status: v1.ConditionTrue, LastTransitionTime: metav1.NewTime(o.now),
+		Type: apps.ReplicaSetReplicaFailure, Status: v1.ConditionTrue, LastTransitionTime: metav1.NewTime(o.now), Reason: "FailedCreate",
+	}
+	if len(out.remove) > 0 {
+		failed.Reason = "FailedDelete"
+	}
+	if failure != nil {
+		failed.Message = failure.Error()
 	}
 	for _, c := range o.set.Status.Conditions {
-		if c.Type != apps.ReplicaSetReplicaFailure {
+		switch {
+		case c.Type != apps.ReplicaSetReplicaFailure:
 			all = append(all, c)
-		} else {
-			failed.LastTransitionTime = c.LastTransitionTime
+		case c.Status == failed.Status && c.Reason == failed.Reason:
+			failed = c
 		}
 	}
 	if failure == nil {
 		return all
-	}
-	failed.Reason, failed.Message = "FailedCreate", failure.Error()
-	if len(out.remove) > 0 {
-		failed.Reason = "FailedDelete"
 	}
 	return append(all, failed)
 }

@@ -125,6 +125,14 @@ func TestStatus(t *testing.T) {
 		t.Errorf("status changes after %v, want 20s", after)
 	}
 	set.Status = got
+	later := o
+	later.now = o.now.Add(time.Second)
+	if again, _ := status(later, outcome{create: 1}, errors.New("quota, another pod")); !cmp.Equal(want.Conditions, again.Conditions) {
+		t.Errorf("the next failure changes the condition, which wakes the set at once (-first +next):\n%s", cmp.Diff(want.Conditions, again.Conditions))
+	}
+	if other, _ := status(later, outcome{remove: o.pods}, errors.New("forbidden")); other.Conditions[0].Reason != "FailedDelete" || !other.Conditions[0].LastTransitionTime.Time.Equal(later.now) {
+		t.Errorf("after another kind of failure: %v", other.Conditions)
+	}
 	if got, _ := status(o, outcome{}, nil); len(got.Conditions) != 0 {
 		t.Errorf("conditions after success: %v", got.Conditions)
 	}
