@@ -1,6 +1,7 @@
 package revisions
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,6 +53,32 @@ func TestNext(t *testing.T) {
 	}
 	if diff := cmp.Diff(template("v2"), restored.Spec.Template); diff != "" {
 		t.Errorf("restored template (-want +got):\n%s", diff)
+	}
+}
+
+// Numbers beyond 2^53 have no exact float64.
+func TestLargeNumbers(t *testing.T) {
+	for _, n := range []int64{math.MinInt64, math.MaxInt64, 1<<53 + 1} {
+		set := &apps.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "agent", UID: "u"}}
+		set.Spec.Template = template("v1")
+		set.Spec.Template.Spec.Tolerations = []v1.Toleration{{Operator: v1.TolerationOpExists, Effect: v1.TaintEffectNoExecute, TolerationSeconds: &n}}
+		revision, err := New(ownerOf(set), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored, err := Apply(set, revision)
+		if err != nil {
+			t.Errorf("tolerationSeconds %d: %v", n, err)
+			continue
+		}
+		if diff := cmp.Diff(set.Spec.Template, restored.Spec.Template); diff != "" {
+			t.Errorf("restored template (-want +got):\n%s", diff)
+		}
+		less := n ^ 1
+		set.Spec.Template.Spec.Tolerations[0].TolerationSeconds = &less
+		if other, err := New(ownerOf(set), 2); err != nil || Same(revision, other) {
+			t.Errorf("templates with %d and %d count as the same (%v)", n, less, err)
+		}
 	}
 }
 
