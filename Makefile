@@ -90,6 +90,10 @@ planted: ## Put known faults into the controllers, one at a time, and show that 
 walk: ## Long random walks over the controllers of workloads. SEEDS= STEPS= FIRST=
 	go test -count=1 -timeout 60m -run 'TestWalk$$' ./test/histories -seeds $${SEEDS:-20} -steps $${STEPS:-500} -first-seed $${FIRST:-0}
 
+.PHONY: storm
+storm: ## Odd objects of every kind, stored while everything runs and over restarts. SEED= ROUNDS=
+	CGO_ENABLED=1 go test -race -tags storm -count=1 -timeout 30m -run TestStorm ./test/integration -storm.seed $${SEED:-1} -storm.rounds $${ROUNDS:-1}
+
 .PHONY: bench-start
 bench-start: ## Measure five cold starts: the steps and the whole
 	go run ./hack/benchstart -proa $(PROA) -n 5

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -33,7 +34,13 @@ type API struct {
 // StartAPI starts etcd and an API server and returns when it is ready. change may adjust its options.
 func StartAPI(t testing.TB, change ...func(*options.Options)) *API {
 	t.Helper()
-	dir := t.TempDir()
+	return StartAPIIn(t, t.TempDir(), change...)
+}
+
+// StartAPIIn is StartAPI with the certificates and the data of a directory, of an earlier test or new ones. Its path must be
+// short enough for that of a unix socket below it.
+func StartAPIIn(t testing.TB, dir string, change ...func(*options.Options)) *API {
+	t.Helper()
 	local := net.IPv4(127, 0, 0, 1)
 	certificates, err := pki.Ensure(pki.Config{Dir: filepath.Join(dir, "pki"), NodeName: "test", DNSDomain: "cluster.local",
 		ServerIPs: []net.IP{local, net.IPv4(10, 96, 0, 1)}, NodeIPs: []net.IP{local}})
@@ -61,12 +68,16 @@ func StartAPI(t testing.TB, change ...func(*options.Options)) *API {
 	return api
 }
 
-// run runs a part until the test ends, and waits for its end.
+// run runs a part until the test ends, and waits for its end. One that ends earlier is a fault.
 func run(t testing.TB, part func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := part(ctx); err != nil {
+		err := part(ctx)
+		if err == nil && ctx.Err() == nil {
+			err = errors.New("a part of the control plane has ended by itself")
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})
