@@ -7,6 +7,8 @@
 //   - the ledger: read-your-writes. Writes made with Create, Update, Patch and Delete of this package are remembered
 //     for the key that is being reconciled; the key is not reconciled again before the informers have shown them.
 //     There are no expectations, and no polling: the event that shows the last write wakes the key.
+//   - Workload: what the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets and Jobs do alike. They are woken
+//     by their objects and by the children of these, adopt and release children by Claim, and create and delete pods.
 //   - Claim: which objects a parent owns, adopts and releases.
 //   - SlowStart: creating many objects without flooding a server that refuses them.
 //   - NewMapper: kinds that are installed at any time are found.
