@@ -4,11 +4,16 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
 // correctAfter is how long a status that somebody else has changed stands before it is put right. Who changes one (a test, a
 // repair by hand) gets to see it; kubelets have always looked for such changes every ten seconds only.
 const correctAfter = 10 * time.Second
+
+// newsAfter is how long it stands when there is news of a pod that goes on: as long as kubelets that look at containers once a second take to
+// notice it.
+const newsAfter = time.Second
 
 // published is what the API has been told of a pod.
 type published struct {
@@ -21,22 +26,39 @@ type published struct {
 	disputed time.Time
 }
 
-// due says whether the API, which has known, is to be told status now, or else when to look again.
-func (p *published) due(cfg *Config, known *v1.Pod, status *v1.PodStatus, now time.Time) (bool, time.Time) {
+// due says whether the API, which has known, is to be told status now, or else when to look again. The news of a pod that
+// ends does not wait.
+func (p *published) due(cfg *Config, known *v1.Pod, status *v1.PodStatus, ending bool, now time.Time) (bool, time.Time) {
 	settled := p.status != nil && p.version == known.ResourceVersion && !cfg.Changed(p.status, status)
-	switch {
-	case settled || !cfg.Changed(&known.Status, status):
+	if settled || !cfg.Changed(&known.Status, status) {
 		p.disputed = time.Time{}
 		return false, time.Time{}
-	case p.status == nil || !cfg.Repeats(p.status, status):
+	}
+	news := p.status == nil || !cfg.Repeats(p.status, status)
+	if news && (ending || !p.changedByOthers(cfg, known)) {
 		return true, time.Time{}
-	case p.disputed.IsZero():
+	}
+	if p.disputed.IsZero() {
 		p.disputed = now
 	}
-	if at := p.disputed.Add(correctAfter); now.Before(at) {
+	at := p.disputed.Add(correctAfter)
+	if news {
+		at = p.disputed.Add(newsAfter)
+	}
+	if now.Before(at) {
 		return false, at
 	}
 	return true, time.Time{}
+}
+
+// changedByOthers says whether the API has another status than it took from us, and a later one: known may also be from
+// before that.
+func (p *published) changedByOthers(cfg *Config, known *v1.Pod) bool {
+	if p.status == nil || !cfg.Changed(&known.Status, p.status) {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(known.ResourceVersion, p.version)
+	return err == nil && order > 0
 }
 
 // took notes that the API took a status.
