@@ -11,8 +11,9 @@ import (
 // repair by hand) gets to see it; kubelets have always looked for such changes every ten seconds only.
 const correctAfter = 10 * time.Second
 
-// newsAfter is how long it stands when there is news of a pod that goes on: as long as kubelets that look at containers once a second take to
-// notice it.
+// newsAfter is how long it stands when there is news of a pod that goes on, and how long the end of a container waits for
+// the start of the one that takes its place because the pod was changed: as long as kubelets that look at containers once a
+// second take to notice either.
 const newsAfter = time.Second
 
 // published is what the API has been told of a pod.
@@ -26,15 +27,18 @@ type published struct {
 	disputed time.Time
 }
 
-// due says whether the API, which has known, is to be told status now, or else when to look again. The news of a pod that
-// ends does not wait.
-func (p *published) due(cfg *Config, known *v1.Pod, status *v1.PodStatus, ending bool, now time.Time) (bool, time.Time) {
+// due says whether the API, which has known, is to be told status now, or else when to look again. News waits until quiet,
+// when the containers that are being replaced should be there again; that of a pod that ends does not wait.
+func (p *published) due(cfg *Config, known *v1.Pod, status *v1.PodStatus, ending bool, quiet, now time.Time) (bool, time.Time) {
 	settled := p.status != nil && p.version == known.ResourceVersion && !cfg.Changed(p.status, status)
 	if settled || !cfg.Changed(&known.Status, status) {
 		p.disputed = time.Time{}
 		return false, time.Time{}
 	}
 	news := p.status == nil || !cfg.Repeats(p.status, status)
+	if news && !ending && p.status != nil && now.Before(quiet) {
+		return false, quiet
+	}
 	if news && (ending || !p.changedByOthers(cfg, known)) {
 		return true, time.Time{}
 	}
@@ -64,4 +68,20 @@ func (p *published) changedByOthers(cfg *Config, known *v1.Pod) bool {
 // took notes that the API took a status.
 func (p *published) took(status *v1.PodStatus, version string) {
 	*p = published{status: status, version: version}
+}
+
+// quietUntil is until when containers that are stopped because the pod was changed may be replaced before the API hears of
+// it; zero when there are none.
+func (s *State) quietUntil() time.Time {
+	var until time.Time
+	for i := range s.Pod.Spec.Containers {
+		latest := s.Observed.Latest(s.Pod.Spec.Containers[i].Name)
+		if latest == nil {
+			continue
+		}
+		if one := s.instances[latest.ID]; one != nil && one.kill != nil && one.kill.planned && one.kill.began.Add(newsAfter).After(until) {
+			until = one.kill.began.Add(newsAfter)
+		}
+	}
+	return until
 }

@@ -126,7 +126,7 @@ func (w *worker) turn(ctx context.Context) time.Time {
 			cancel()
 		}
 	}
-	due, correct := w.published.due(&w.pool.cfg, w.state.Pod, &status, w.state.Ending != nil, now)
+	due, correct := w.published.due(&w.pool.cfg, w.state.Pod, &status, w.state.Ending != nil, w.state.quietUntil(), now)
 	w.expose(view, &status)
 	publish, again := w.state.publish(due, now)
 	for _, a := range publish {
