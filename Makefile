@@ -66,9 +66,9 @@ e2e: ## Tests against a real cluster with real pods (as root; needs all)
 CONFORMANCE := go run ./test/conformance/cmd/conformance
 
 .PHONY: conformance
-conformance: ## The official conformance suite (as root; needs tools, build). FOCUS= SIG= PROCS= NODES= RERUN=failed KEEP=1 UPSTREAM=
+conformance: ## The official conformance suite (as root; needs tools, build). FOCUS= SIG= EVERY=1 PROCS= NODES= RERUN=failed KEEP=1 UPSTREAM=
 	$(CONFORMANCE) run --focus "$$FOCUS" --sig "$$SIG" --procs $${PROCS:-8} --nodes $${NODES:-3} --rerun "$$RERUN" \
-		--upstream "$$UPSTREAM" $(if $(KEEP),--keep)
+		--upstream "$$UPSTREAM" $(if $(EVERY),--every) $(if $(KEEP),--keep)
 
 .PHONY: conformance-ci
 conformance-ci: ## A stable and quick part of the conformance suite, of every SIG (as root; needs tools, build)

@@ -25,6 +25,7 @@ const registryHost = "registry.k8s.io"
 // options are those of a run.
 type options struct {
 	selection   suite.Selection
+	every       bool
 	list        string
 	rerun       string
 	upstream    []string
@@ -49,6 +50,7 @@ func newRun() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.selection.Focus, "focus", "", "run the specs whose names match this regular expression")
 	f.StringVar(&o.selection.SIG, "sig", "", "run the specs of this group, as in node")
+	f.BoolVar(&o.every, "every", false, "choose among every spec of the suite, not only those of conformance; needs --focus, --sig or --list")
 	f.StringVar(&o.list, "list", "", "run the specs that this file names")
 	f.StringVar(&o.rerun, "rerun", "", `"failed" runs those that failed in the last run`)
 	f.StringSliceVar(&o.upstream, "upstream", nil, `use upstream's program for these components; "1" is all`)
@@ -93,7 +95,10 @@ func run(ctx context.Context, out io.Writer, o options) error {
 
 // choose gives all specs and those to run.
 func (t tree) choose(ctx context.Context, o options) (specs, selected []string, err error) {
-	if specs, err = suite.List(ctx, filepath.Join(t.programs(), build.Suite)); err != nil {
+	if o.every && o.selection.All() && o.list == "" && o.rerun == "" {
+		return nil, nil, errors.New("choose specs: of every spec of the suite only some can be run together; name them with --focus, --sig or --list")
+	}
+	if specs, err = suite.List(ctx, filepath.Join(t.programs(), build.Suite), o.every); err != nil {
 		return nil, nil, err
 	}
 	switch {
@@ -206,6 +211,6 @@ func (t tree) runSpecs(ctx context.Context, c cluster.Cluster, o options, specs,
 			return result, err
 		}
 	}
-	result.Full = len(selected) == len(specs)
+	result.Full = len(selected) == len(specs) && !o.every
 	return result, nil
 }

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// List asks the suite for the names of its conformance specs.
-func List(ctx context.Context, program string) ([]string, error) {
+// List asks the suite for the names of its conformance specs, or of every spec that it has.
+func List(ctx context.Context, program string, every bool) ([]string, error) {
 	out, err := exec.CommandContext(ctx, program, "--list-tests").Output()
 	if err != nil {
 		return nil, fmt.Errorf("ask the suite for its specs: %w", err)
 	}
-	specs := parseList(string(out))
+	specs := parseList(string(out), every)
 	if len(specs) == 0 {
-		return nil, fmt.Errorf("ask the suite for its specs: %q has no conformance spec", program)
+		return nil, fmt.Errorf("ask the suite for its specs: %q has none", program)
 	}
 	return specs, nil
 }
@@ -29,11 +29,11 @@ const mark = "[Conformance]"
 // location is the file and line that the suite prints before a name.
 var location = regexp.MustCompile(`^\s*\S+\.go:\d+: `)
 
-func parseList(text string) []string {
+func parseList(text string, every bool) []string {
 	var specs []string
 	for line := range strings.Lines(text) {
 		name := strings.TrimSpace(location.ReplaceAllString(line, ""))
-		if strings.HasPrefix(name, "[sig-") && strings.HasSuffix(name, mark) {
+		if strings.HasPrefix(name, "[sig-") && (every || strings.HasSuffix(name, mark)) {
 			specs = append(specs, name)
 		}
 	}

@@ -20,7 +20,10 @@ func TestParseList(t *testing.T) {
 		"    k8s.io/kubernetes/test/e2e/x.go:12: " + pods + "\n" +
 		"    k8s.io/kubernetes/test/e2e/x.go:13: " + pods + "\n" +
 		"    k8s.io/kubernetes/test/e2e/y.go:1: [sig-node] Pods might run\n"
-	if diff := cmp.Diff([]string{pods, volumes}, parseList(text)); diff != "" {
+	if diff := cmp.Diff([]string{pods, volumes}, parseList(text, false)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"[sig-node] Pods might run", pods, volumes}, parseList(text, true)); diff != "" {
 		t.Error(diff)
 	}
 }
