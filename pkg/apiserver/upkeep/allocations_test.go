@@ -155,33 +155,3 @@ again in 0s`,
 		now = now.Add(time.Minute)
 	}
 }
-
-// TestLeases lets two servers come and go.
-func TestLeases(t *testing.T) {
-	options := storageOptions(t)
-	leases, destroy, err := NewLeases(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(destroy)
-	live := func(want ...string) {
-		t.Helper()
-		got, err := leases.Live(t.Context())
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("live: got %v, %v, want %v", got, err, want)
-		}
-	}
-	live()
-	for _, ip := range []string{"192.0.2.2", "192.0.2.1", "192.0.2.2"} {
-		if err := leases.Renew(t.Context(), ip); err != nil {
-			t.Fatal(err)
-		}
-	}
-	live("192.0.2.1", "192.0.2.2")
-	for range 2 {
-		if err := leases.Withdraw(t.Context(), "192.0.2.2"); err != nil {
-			t.Error(err)
-		}
-	}
-	live("192.0.2.1")
-}

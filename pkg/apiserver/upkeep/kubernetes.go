@@ -46,7 +46,7 @@ func (c *Config) keepKubernetes(ctx context.Context) (again time.Duration, err e
 	if err := k.Leases.Renew(ctx, k.Address); err != nil {
 		return 0, err
 	}
-	return leaseRenewal, c.publish(ctx)
+	return leaseCheck, c.publish(ctx)
 }
 
 // Withdraw takes this server out of the endpoints, unless it is the last one. The part must not run any more.
@@ -55,7 +55,7 @@ func (c *Config) Withdraw(ctx context.Context) error {
 	if k.Leases == nil || k.Address == "" {
 		return nil
 	}
-	if err := k.Leases.Withdraw(ctx, k.Address); err != nil {
+	if err := k.Leases.Withdraw(ctx); err != nil {
 		return err
 	}
 	return c.publish(ctx)

@@ -3,26 +3,45 @@ package upkeep
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"path"
 	"slices"
 	"time"
 
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/concurrency"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
-	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/server/egressselector"
 	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/apiserver/pkg/storage/value"
 )
 
-// Leases tell which API servers are alive: each writes one under its address, which ends by itself when it is not renewed.
-// Upstream's servers read and write the same.
-type Leases struct{ storage storage.Interface }
+// Leases tell which API servers are alive: each has a key of its address, which goes by itself when the server has ended.
+// Upstream's servers read and write the same keys. They write theirs anew every ten seconds; here a key is bound to a lease of
+// etcd that is kept alive, which writes nothing.
+//
+// Renew and Withdraw are not for several goroutines.
+type Leases struct {
+	storage storage.Interface
+	config  *storagebackend.ConfigForResource
+	client  *clientv3.Client
+	session *concurrency.Session // of this server; nil when it has none
+}
 
 const (
 	leasesKey = "/masterleases"
-	// leaseTTL is how long a server counts as alive after its last renewal, which is due each leaseRenewal.
-	leaseTTL     = 15 * time.Second
-	leaseRenewal = 10 * time.Second
+	// leaseTTL is how long a server counts as alive after it was last heard of.
+	leaseTTL = 15 * time.Second
+	// leaseCheck is how often a server looks whether its key is there, and who else is alive.
+	leaseCheck = 10 * time.Second
 )
 
 // NewLeases opens the storage of leases.
@@ -31,31 +50,99 @@ func NewLeases(options generic.RESTOptionsGetter) (leases *Leases, destroy func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("open storage of API server leases: %w", err)
 	}
-	s, destroy, err := generic.NewRawStorage(o.StorageConfig, func() runtime.Object { return &corev1.Endpoints{} }, //nolint:staticcheck // what is stored there
+	client, err := newClient(o.StorageConfig.Transport)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open storage of API server leases: %w", err)
+	}
+	s, closeStorage, err := generic.NewRawStorage(o.StorageConfig, func() runtime.Object { return &corev1.Endpoints{} }, //nolint:staticcheck // what is stored there
 		func() runtime.Object { return &corev1.EndpointsList{} }, leasesKey) //nolint:staticcheck // what is stored there
 	if err != nil {
 		return nil, nil, fmt.Errorf("open storage of API server leases: %w", err)
 	}
-	return &Leases{s}, destroy, nil
+	l := &Leases{storage: s, config: o.StorageConfig, client: client}
+	return l, func() {
+		_ = client.Close() // its only error is that it was closed before
+		closeStorage()
+	}, nil
 }
 
-// Renew says that the server at the address is alive.
+// newClient reaches the etcd that the server stores its objects in, by the same way.
+func newClient(to storagebackend.TransportConfig) (*clientv3.Client, error) {
+	cfg := clientv3.Config{Endpoints: to.ServerList, Logger: zap.NewNop()} // errors are returned, too
+	if to.CertFile != "" || to.KeyFile != "" || to.TrustedCAFile != "" {
+		info := transport.TLSInfo{CertFile: to.CertFile, KeyFile: to.KeyFile, TrustedCAFile: to.TrustedCAFile}
+		var err error
+		if cfg.TLS, err = info.ClientConfig(); err != nil {
+			return nil, err
+		}
+	}
+	if to.EgressLookup != nil {
+		dial, err := to.EgressLookup(egressselector.Etcd.AsNetworkContext())
+		if err != nil {
+			return nil, err
+		}
+		if dial != nil {
+			cfg.DialOptions = []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+				if u, err := url.Parse(address); err == nil && u.Host != "" {
+					address = u.Host
+				}
+				return dial(ctx, "tcp", address)
+			})}
+		}
+	}
+	return clientv3.New(cfg)
+}
+
+// Renew says that the server at the address is alive. That is so until Withdraw, or until etcd has not heard of the server for
+// a while; calling it again puts right what was lost.
 func (l *Leases) Renew(ctx context.Context, address string) error {
-	err := l.storage.GuaranteedUpdate(ctx, path.Join(leasesKey, address), &corev1.Endpoints{}, true, nil, //nolint:staticcheck // what is stored there
-		func(o runtime.Object, _ storage.ResponseMeta) (runtime.Object, *uint64, error) {
-			lease, ok := o.(*corev1.Endpoints) //nolint:staticcheck // what is stored there
-			if !ok {
-				return nil, nil, fmt.Errorf("got a %T", o)
-			}
-			lease.Subsets = []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: address}}}} //nolint:staticcheck // what is stored there
-			lease.Generation++                                                                            // what has not changed is not written, and ends
-			ttl := uint64(leaseTTL / time.Second)
-			return lease, &ttl, nil
-		}, nil)
+	if err := l.keepAlive(ctx); err != nil {
+		return fmt.Errorf("renew lease of API server %s: %w", address, err)
+	}
+	key := path.Join("/", l.config.Prefix, leasesKey, address)
+	got, err := l.client.Get(ctx, key, clientv3.WithKeysOnly())
+	if err == nil && (len(got.Kvs) == 0 || clientv3.LeaseID(got.Kvs[0].Lease) != l.session.Lease()) {
+		err = l.write(ctx, key, address)
+	}
 	if err != nil {
 		return fmt.Errorf("renew lease of API server %s: %w", address, err)
 	}
 	return nil
+}
+
+// keepAlive returns when there is a lease that is kept alive.
+func (l *Leases) keepAlive(ctx context.Context) error {
+	if l.session != nil {
+		select {
+		case <-l.session.Done(): // etcd was away for too long
+		default:
+			return nil
+		}
+	}
+	lease, err := l.client.Grant(ctx, int64(leaseTTL/time.Second))
+	if err != nil {
+		return err
+	}
+	l.session, err = concurrency.NewSession(l.client, concurrency.WithLease(lease.ID))
+	return err
+}
+
+// write stores the key as storage would, bound to the lease.
+func (l *Leases) write(ctx context.Context, key, address string) error {
+	data, err := runtime.Encode(l.config.Codec, &corev1.Endpoints{ //nolint:staticcheck // what is stored there
+		ObjectMeta: metav1.ObjectMeta{Generation: 1},
+		Subsets:    []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: address}}}}, //nolint:staticcheck // what is stored there
+	})
+	if err != nil {
+		return err
+	}
+	if l.config.Transformer != nil {
+		if data, err = l.config.Transformer.TransformToStorage(ctx, data, value.DefaultContext(key)); err != nil {
+			return err
+		}
+	}
+	_, err = l.client.Put(ctx, key, string(data), clientv3.WithLease(l.session.Lease()))
+	return err
 }
 
 // Live returns the addresses of the servers that are alive, in order.
@@ -75,11 +162,15 @@ func (l *Leases) Live(ctx context.Context) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-// Withdraw says that the server ends.
-func (l *Leases) Withdraw(ctx context.Context, address string) error {
-	err := l.storage.Delete(ctx, path.Join(leasesKey, address), &corev1.Endpoints{}, nil, rest.ValidateAllObjectFunc, nil, storage.DeleteOptions{}) //nolint:staticcheck // what is stored there
-	if err != nil && !storage.IsNotFound(err) {
-		return fmt.Errorf("withdraw lease of API server %s: %w", address, err)
+// Withdraw says that this server ends.
+func (l *Leases) Withdraw(ctx context.Context) error {
+	if l.session == nil {
+		return nil
 	}
+	l.session.Orphan()
+	if _, err := l.client.Revoke(ctx, l.session.Lease()); err != nil {
+		return fmt.Errorf("withdraw lease of this API server: %w", err)
+	}
+	l.session = nil
 	return nil
 }
