@@ -10,6 +10,7 @@ import (
 type claims struct {
 	jwt.Claims
 	Kubernetes bound `json:"kubernetes.io"`
+	legacy
 }
 
 // bound names what a token belongs to and is bound to.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/go-jose/go-jose/v4/jwt"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -21,21 +20,16 @@ const (
 	invalidSince = "kubernetes.io/legacy-token-invalid-since"
 )
 
-// legacyClaims are what a token in a Secret says.
-type legacyClaims struct {
-	jwt.Claims
-	Namespace string `json:"kubernetes.io/serviceaccount/namespace"`
-	Secret    string `json:"kubernetes.io/serviceaccount/secret.name"`
-	Account   string `json:"kubernetes.io/serviceaccount/service-account.name"`
-	UID       string `json:"kubernetes.io/serviceaccount/service-account.uid"`
+// legacy is what a token in a Secret says, in place of what it is bound to.
+type legacy struct {
+	Namespace string `json:"kubernetes.io/serviceaccount/namespace,omitempty"`
+	Secret    string `json:"kubernetes.io/serviceaccount/secret.name,omitempty"`
+	Account   string `json:"kubernetes.io/serviceaccount/service-account.name,omitempty"`
+	UID       string `json:"kubernetes.io/serviceaccount/service-account.uid,omitempty"`
 }
 
 // authenticateLegacy answers who holds a token of a Secret. It is valid as long as its Secret has it and its account lives.
-func (v *Verifier) authenticateLegacy(ctx context.Context, token string) (*authenticator.Response, bool, error) {
-	c := &legacyClaims{}
-	if err := v.verify(token, c); err != nil {
-		return nil, false, err
-	}
+func (v *Verifier) authenticateLegacy(ctx context.Context, token string, c *claims) (*authenticator.Response, bool, error) {
 	audiences := v.Audiences
 	if wanted, ok := authenticator.AudiencesFrom(ctx); ok {
 		if audiences = audiences.Intersect(wanted); len(audiences) == 0 && len(wanted) > 0 {

@@ -36,43 +36,43 @@ func TestLegacyTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sign := func(c legacyClaims) string {
+	sign := func(c claims) string {
 		token, err := jwt.Signed(signer).Claims(c).Serialize()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return token
 	}
-	good := legacyClaims{
-		Claims:    jwt.Claims{Issuer: LegacyIssuer, Subject: "system:serviceaccount:ns:robot"},
-		Namespace: "ns", Secret: "s", Account: "robot", UID: "r1",
+	good := claims{
+		Claims: jwt.Claims{Issuer: LegacyIssuer, Subject: "system:serviceaccount:ns:robot"},
+		legacy: legacy{Namespace: "ns", Secret: "s", Account: "robot", UID: "r1"},
 	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
-		change func(c *legacyClaims, secret *corev1.Secret, o objects)
+		change func(c *claims, secret *corev1.Secret, o objects)
 		wanted []string
 		says   string
 	}{
 		"all is well":               {},
 		"an audience that is ours":  {wanted: []string{issuer, "x"}},
 		"an audience that is not":   {wanted: []string{"x"}, says: "is invalid for the target audiences"},
-		"account gone":              {change: func(_ *legacyClaims, _ *corev1.Secret, o objects) { delete(o, "account ns/robot") }, says: "does not exist"},
-		"account made anew":         {change: func(_ *legacyClaims, _ *corev1.Secret, o objects) { o["account ns/robot"].UID = "r2" }, says: "bound to another service account"},
-		"subject of another":        {change: func(c *legacyClaims, _ *corev1.Secret, _ objects) { c.Subject = "system:serviceaccount:ns:root" }, says: "names no service account"},
-		"names no secret":           {change: func(c *legacyClaims, _ *corev1.Secret, _ objects) { c.Secret = "" }, says: "names no service account"},
-		"secret gone":               {change: func(c *legacyClaims, _ *corev1.Secret, _ objects) { c.Secret = "gone" }, says: "does not exist"},
-		"secret going":              {change: func(_ *legacyClaims, s *corev1.Secret, _ objects) { s.DeletionTimestamp = &metav1.Time{Time: now} }, says: "which is being deleted"},
-		"secret with another token": {change: func(_ *legacyClaims, s *corev1.Secret, _ objects) { s.Annotations = map[string]string{"other": ""} }, says: "is not the one"},
-		"secret marked": {change: func(_ *legacyClaims, s *corev1.Secret, _ objects) {
+		"account gone":              {change: func(_ *claims, _ *corev1.Secret, o objects) { delete(o, "account ns/robot") }, says: "does not exist"},
+		"account made anew":         {change: func(_ *claims, _ *corev1.Secret, o objects) { o["account ns/robot"].UID = "r2" }, says: "bound to another service account"},
+		"subject of another":        {change: func(c *claims, _ *corev1.Secret, _ objects) { c.Subject = "system:serviceaccount:ns:root" }, says: "names no service account"},
+		"names no secret":           {change: func(c *claims, _ *corev1.Secret, _ objects) { c.Secret = "" }, says: "names no service account"},
+		"secret gone":               {change: func(c *claims, _ *corev1.Secret, _ objects) { c.Secret = "gone" }, says: "does not exist"},
+		"secret going":              {change: func(_ *claims, s *corev1.Secret, _ objects) { s.DeletionTimestamp = &metav1.Time{Time: now} }, says: "which is being deleted"},
+		"secret with another token": {change: func(_ *claims, s *corev1.Secret, _ objects) { s.Annotations = map[string]string{"other": ""} }, says: "is not the one"},
+		"secret marked": {change: func(_ *claims, s *corev1.Secret, _ objects) {
 			s.Labels = map[string]string{invalidSince: "2026-01-01"}
 		}, says: "has been marked invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			claims, secret, o := good, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", UID: "s1"}}, existing()
+			said, secret, o := good, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", UID: "s1"}}, existing()
 			if c.change != nil {
-				c.change(&claims, secret, o)
+				c.change(&said, secret, o)
 			}
-			token := sign(claims)
+			token := sign(said)
 			if _, other := secret.Annotations["other"]; !other {
 				secret.Data = map[string][]byte{corev1.ServiceAccountTokenKey: []byte(token)}
 			}

@@ -228,3 +228,36 @@ func TestDiscovery(t *testing.T) {
 		t.Errorf("got %s, %v", jwks, err)
 	}
 }
+
+// BenchmarkAuthenticate measures a token that nothing has remembered, and one that another issuer has made.
+func BenchmarkAuthenticate(b *testing.B) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys, err := NewKeys(key.Public())
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := &Verifier{Issuers: []string{issuer}, Keys: keys, Audiences: authenticator.Audiences{issuer}, Objects: existing(), Now: func() time.Time { return now }}
+	for _, name := range []string{issuer, "https://other.example"} {
+		i, err := NewIssuer(name, key)
+		if err != nil {
+			b.Fatal(err)
+		}
+		token, _, err := i.Issue(Request{Namespace: "ns", ServiceAccount: "robot", ServiceAccountUID: "r1", Audiences: []string{issuer}, Lifetime: time.Hour,
+			Pod: &Object{"p", "p1"}, Node: &Object{"n", "n1"}}, now)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(strings.TrimPrefix(name, "https://"), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok, err := v.AuthenticateToken(b.Context(), token); err != nil || ok != (name == issuer) {
+					b.Fatal(ok, err)
+				}
+			}
+		})
+	}
+}

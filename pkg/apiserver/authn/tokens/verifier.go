@@ -41,15 +41,15 @@ const deletedFor = 60 * time.Second
 
 // AuthenticateToken answers who holds the token. ok is false without an error if another issuer made it.
 func (v *Verifier) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
-	switch issuer := issuerOf(token); {
-	case issuer == LegacyIssuer:
-		return v.authenticateLegacy(ctx, token)
-	case !slices.Contains(v.Issuers, issuer):
+	parsed, c, ok := parse(token)
+	if !ok || c.Issuer != LegacyIssuer && !slices.Contains(v.Issuers, c.Issuer) {
 		return nil, false, nil
 	}
-	c := &claims{}
-	if err := v.verify(token, c); err != nil {
+	if err := v.verify(parsed); err != nil {
 		return nil, false, err
+	}
+	if c.Issuer == LegacyIssuer {
+		return v.authenticateLegacy(ctx, token, c)
 	}
 	wanted, ok := authenticator.AudiencesFrom(ctx)
 	if !ok {
@@ -76,37 +76,33 @@ func (v *Verifier) AuthenticateToken(ctx context.Context, token string) (*authen
 	return &authenticator.Response{User: info.UserInfo(), Audiences: audiences}, true, nil
 }
 
-// issuerOf is the issuer that a token names, without a look at the signature; "" if it is no token.
-func issuerOf(token string) string {
+// parse reads what a token says, without a look at the signature. ok is false for what is no token.
+func parse(token string) (parsed *jwt.JSONWebToken, c *claims, ok bool) {
 	if strings.Count(token, ".") != 2 {
-		return ""
+		return nil, nil, false
 	}
 	parsed, err := jwt.ParseSigned(token, algorithms)
 	if err != nil {
-		return ""
+		return nil, nil, false
 	}
-	var c jwt.Claims
-	if err := parsed.UnsafeClaimsWithoutVerification(&c); err != nil {
-		return ""
+	c = &claims{}
+	if err := parsed.UnsafeClaimsWithoutVerification(c); err != nil {
+		return nil, nil, false
 	}
-	return c.Issuer
+	return parsed, c, true
 }
 
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512}
 
-// verify reads the claims of a token that one of our keys has signed.
-func (v *Verifier) verify(token string, into any) error {
-	parsed, err := jwt.ParseSigned(token, algorithms)
-	if err != nil {
-		return fmt.Errorf("parse service account token: %w", err)
-	}
+// verify reports whether one of our keys has signed a token.
+func (v *Verifier) verify(parsed *jwt.JSONWebToken) error {
 	var id string
 	if len(parsed.Headers) > 0 {
 		id = parsed.Headers[0].KeyID
 	}
-	err = errors.New("verify service account token: there is no key")
+	err := errors.New("there is no key")
 	for _, key := range v.Keys.candidates(id) {
-		if err = parsed.Claims(key.Key, into); err == nil {
+		if err = parsed.Claims(key.Key); err == nil {
 			return nil
 		}
 	}
