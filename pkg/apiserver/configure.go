@@ -117,7 +117,8 @@ func (s *Server) configureAdmission() error {
 // quota.
 func (s *Server) admissionInitializers() []admission.PluginInitializer {
 	return []admission.PluginInitializer{webhookinit.NewPluginInitializer(s.webhookAuthentication(), s.services), quotaInitializer{},
-		plugins.Initializer(plugins.Settings{NotReadySeconds: s.options.DefaultNotReadyTolerationSeconds, UnreachableSeconds: s.options.DefaultUnreachableTolerationSeconds})}
+		plugins.Initializer(plugins.Settings{NotReadySeconds: s.options.DefaultNotReadyTolerationSeconds, UnreachableSeconds: s.options.DefaultUnreachableTolerationSeconds,
+			APIAudiences: s.auth.audiences})}
 }
 
 // quotaInitializer gives the plugin ResourceQuota its evaluators.

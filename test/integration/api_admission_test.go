@@ -6,10 +6,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	nodev1 "k8s.io/api/node/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -34,6 +36,7 @@ func TestAdmission(t *testing.T) {
 		{"certificates", actionTest.certificates},
 		{"topology", actionTest.topology},
 		{"claim-growth", actionTest.claimGrowth},
+		{"node-tokens", actionTest.nodeTokens},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := actionTest{t, api, api.Client}
@@ -247,4 +250,35 @@ func (t actionTest) claimGrowth(namespace string) {
 	claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("2Gi")
 	_, err = claims.Update(t.Context(), claim, metav1.UpdateOptions{})
 	t.refused("a class that cannot grow", err, metav1.StatusReasonForbidden, "only dynamically provisioned pvc can be resized")
+}
+
+// nodeTokens lets a kubelet ask for tokens of a pod on its node.
+func (t actionTest) nodeTokens(namespace string) {
+	_, err := t.client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "tokens"}}, metav1.CreateOptions{})
+	t.ok(err)
+	pod, err := t.client.CoreV1().Pods(namespace).Create(t.Context(), newPod("p", func(p *corev1.Pod) {
+		p.Spec.NodeName = "tokens"
+		p.Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+			Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "t", Audience: "vault"}}}}}}}
+	}), metav1.CreateOptions{})
+	t.ok(err)
+	kubelet := t.as(&user.DefaultInfo{Name: "system:node:tokens", Groups: []string{user.NodesGroup, user.AllAuthenticated}})
+	ask := func(audiences ...string) error {
+		_, err := kubelet.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), "default", &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+			Audiences: audiences, BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}}}, metav1.CreateOptions{})
+		return err
+	}
+	t.eventually(none, func() error { return ask() })
+	t.ok(ask("vault"))
+	t.refused("an audience that the pod does not name", ask("registry.example"), metav1.StatusReasonForbidden,
+		`serviceaccounts "default" is forbidden: node "tokens" requested a token: audience "registry.example" not found in pod spec volume, system:node:tokens is not authorized to request tokens for this audience`)
+	_, err = t.client.RbacV1().Roles(namespace).Create(t.Context(), &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "pull"}, Rules: []rbacv1.PolicyRule{
+		{Verbs: []string{"request-serviceaccounts-token-audience"}, APIGroups: []string{""}, Resources: []string{"registry.example"}, ResourceNames: []string{"default"}}}}, metav1.CreateOptions{})
+	t.ok(err)
+	_, err = t.client.RbacV1().RoleBindings(namespace).Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "pull"},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "pull"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: user.NodesGroup}}}, metav1.CreateOptions{})
+	t.ok(err)
+	t.eventually(none, func() error { return ask("registry.example") })
+	t.refused("still another", ask("bank"), metav1.StatusReasonForbidden, `audience "bank" not found in pod spec volume`)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -15,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 
@@ -23,12 +23,12 @@ import (
 
 // nodeRestriction lets a kubelet write, of what the Node authorizer permits, only what is about its own node: its Node (and of
 // that no label under node-restriction.kubernetes.io/, no taint later), its mirror pods and the status of its pods,
-// evictions of its pods, its Lease and CSINode, tokens for its pods. A mirror pod may name no API object, for the Node
+// evictions of its pods, its Lease and CSINode, tokens for its pods and for what they name. A mirror pod may name no API object, for the Node
 // authorizer lets a kubelet read what its pods name; which fields name one says pkg/apiserver/authz/node, for both.
 func nodeRestriction() Plugin {
 	return Plugin{Name: "NodeRestriction", Off: true, On: []admission.Operation{admission.Create, admission.Update, admission.Delete}, Does: validates, New: func(in Inputs) (Rules, error) {
 		pods, nodes := in.Informers.Core().V1().Pods(), in.Informers.Core().V1().Nodes()
-		p := &kubelets{in.gate, in.Client, pods.Lister(), nodes.Lister()}
+		p := &kubelets{in.gate, in.Client, in.Authorizer, in.Settings.APIAudiences, pods.Lister(), nodes.Lister()}
 		return Rules{Needs: synced{pods.Informer(), nodes.Informer()}, Validate: p.validate}, nil
 	}}
 }
@@ -36,9 +36,11 @@ func nodeRestriction() Plugin {
 // kubelets restricts kubelets.
 type kubelets struct {
 	gate
-	client kubernetes.Interface
-	pods   corelisters.PodLister
-	nodes  corelisters.NodeLister
+	client     kubernetes.Interface
+	authorizer authorizer.Authorizer
+	audiences  []string // of tokens for which none is named
+	pods       corelisters.PodLister
+	nodes      corelisters.NodeLister
 }
 
 // validate refuses a kubelet's writes that are not about its own node.
@@ -64,7 +66,7 @@ func (p *kubelets) refuse(ctx context.Context, node string, a admission.Attribut
 	case corev1.Resource("nodes"):
 		return refuseNode(node, a)
 	case corev1.Resource("serviceaccounts"):
-		return p.refuseToken(node, a)
+		return p.refuseToken(ctx, node, a)
 	case corev1.Resource("persistentvolumeclaims"):
 		return refuseClaim(a)
 	case coordinationv1.Resource("leases"):
@@ -224,24 +226,4 @@ func restricted(key string) bool {
 
 func under(domain, parent string) bool {
 	return domain == parent || strings.HasSuffix(domain, "."+parent)
-}
-
-// refuseToken allows tokens that are bound to a pod of the node.
-func (p *kubelets) refuseToken(node string, a admission.Attributes) string {
-	request, ok := a.GetObject().(*authenticationv1.TokenRequest)
-	if a.GetSubresource() != "token" || !ok {
-		return ""
-	}
-	ref := request.Spec.BoundObjectRef
-	if ref == nil || ref.Kind != "Pod" || ref.APIVersion != "v1" || ref.Name == "" || ref.UID == "" {
-		return "can only request tokens that are bound to a pod, by name and UID"
-	}
-	pod, err := p.pods.Pods(a.GetNamespace()).Get(ref.Name)
-	if err != nil {
-		return fmt.Sprintf("requested a token bound to pod %q, which was not found", ref.Name)
-	}
-	if pod.UID != ref.UID || pod.Spec.NodeName != node {
-		return "requested a token bound to a pod scheduled on a different node"
-	}
-	return ""
 }

@@ -56,14 +56,22 @@ func claim(change ...func(*corev1.PersistentVolumeClaim)) *corev1.PersistentVolu
 	return c
 }
 
-func token(ref *authenticationv1.BoundObjectReference) *authenticationv1.TokenRequest {
-	return &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: ref}}
+func token(ref *authenticationv1.BoundObjectReference, audiences ...string) *authenticationv1.TokenRequest {
+	return &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: ref, Audiences: audiences}}
+}
+
+// withToken gives a pod a projected volume with a token.
+func withToken(audience string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+			Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Audience: audience}}}}}})
+	}
 }
 
 func TestNodeRestriction(t *testing.T) {
 	factory := informers.NewSharedInformerFactory(fake.NewClientset(), 0)
 	p := build(t, nodeRestriction(), Inputs{Informers: factory, Client: fake.NewClientset(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "node-a"}})})
-	for _, o := range []*corev1.Pod{pod("mine", "a"), pod("other", "b")} {
+	for _, o := range []*corev1.Pod{pod("mine", "a", withToken("")), pod("other", "b")} {
 		if err := factory.Core().V1().Pods().Informer().GetIndexer().Add(o); err != nil {
 			t.Fatal(err)
 		}

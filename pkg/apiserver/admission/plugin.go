@@ -50,6 +50,8 @@ type Inputs struct {
 type Settings struct {
 	// NotReadySeconds and UnreachableSeconds are how long pods that say nothing of it stay on a node in trouble.
 	NotReadySeconds, UnreachableSeconds int64
+	// APIAudiences are those of tokens of service accounts for which none is named: the API server's own.
+	APIAudiences []string
 }
 
 // Rules are a plugin at work.
