@@ -64,6 +64,7 @@ func (w *World) Play(text string) string {
 //	kill before|after METHOD RESOURCE[/SUB] [SKIP]   end the program around a coming request
 //	restart
 //	show RESOURCE[/NAME] [FIELD]
+//	proxy SERVICE NODE           where connections go from there
 func (w *World) command(words []string, body string) error {
 	switch words[0] {
 	case "create":
@@ -109,6 +110,8 @@ func (w *World) command(words []string, body string) error {
 		w.Restart()
 	case "show":
 		return w.show(words[1:])
+	case "proxy":
+		return w.proxy(words[1], words[2])
 	default:
 		return fmt.Errorf("unknown command %q", words[0])
 	}
