@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	tokencache "k8s.io/apiserver/pkg/authentication/token/cache"
 	"k8s.io/apiserver/pkg/authentication/token/tokenfile"
@@ -27,6 +28,7 @@ import (
 	"github.com/proa-sh/proa/pkg/apiserver/authn/tokens"
 	"github.com/proa-sh/proa/pkg/apiserver/bootstrap/clusterauth"
 	"github.com/proa-sh/proa/pkg/apiserver/options"
+	"github.com/proa-sh/proa/pkg/component"
 )
 
 // authentication is what the rest of the server needs to know of it.
@@ -157,7 +159,32 @@ func (s *Server) serviceAccountTokens() (*tokens.Verifier, error) {
 	if s.auth.keys, err = tokens.NewKeys(public...); err != nil {
 		return nil, err
 	}
-	return &tokens.Verifier{Issuers: o.Issuers, Keys: s.auth.keys, Audiences: s.auth.audiences, Now: time.Now, Objects: s.tokenObjects()}, nil
+	count, err := countUses()
+	if err != nil {
+		return nil, err
+	}
+	return &tokens.Verifier{Issuers: o.Issuers, Keys: s.auth.keys, Audiences: s.auth.audiences, Now: time.Now, Objects: s.tokenObjects(), Count: count, Used: s.noteUse}, nil
+}
+
+// countUses returns what counts uses of tokens in the metrics.
+func countUses() (func(tokens.Use), error) {
+	counters := map[tokens.Use]component.Counter{}
+	for use, help := range tokens.Uses() {
+		c, err := component.NewCounter(string(use), help)
+		if err != nil {
+			return nil, err
+		}
+		counters[use] = c
+	}
+	return func(u tokens.Use) { counters[u].Inc() }, nil
+}
+
+// noteUse writes the day of its last use on the Secret of a token.
+func (s *Server) noteUse(ctx context.Context, secret *corev1.Secret, today string) {
+	patch := fmt.Sprintf(`{"metadata":{"uid":%q,"labels":{%q:%q}}}`, secret.UID, tokens.LastUsed, today)
+	if _, err := s.client.CoreV1().Secrets(secret.Namespace).Patch(ctx, secret.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		klog.FromContext(ctx).Error(err, "Could not write on a Secret that its service account token was used", "secret", klog.KObj(secret), "day", today)
+	}
 }
 
 // tokenObjects reads what tokens are bound to from the informers, and asks storage before it says that something does

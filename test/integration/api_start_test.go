@@ -63,7 +63,6 @@ var notApplicable = []string{
 	"poststarthook/start-cluster-authentication-info-controller",          // one of its own kind, which no start waits for
 	"poststarthook/start-kube-apiserver-identity-lease-controller",        // no identity leases
 	"poststarthook/start-kube-apiserver-identity-lease-garbage-collector", //
-	"poststarthook/start-legacy-token-tracking-controller",                // no legacy tokens
 }
 
 // TestHealth compares the checks of /livez and /readyz with those of kube-apiserver v1.36.
@@ -78,7 +77,7 @@ func TestHealth(t *testing.T) {
 		"poststarthook/priority-and-fairness-config-producer", "poststarthook/priority-and-fairness-filter", "poststarthook/rbac/bootstrap-roles",
 		"poststarthook/scheduling/bootstrap-system-priority-classes", "poststarthook/start-apiextensions-controllers", "poststarthook/start-apiextensions-informers",
 		"poststarthook/start-apiserver-admission-initializer", "poststarthook/start-kube-aggregator-informers", "poststarthook/start-kubernetes-service-cidr-controller",
-		"poststarthook/start-service-ip-repair-controllers", "poststarthook/start-system-namespaces-controller", "poststarthook/storage-object-count-tracker-hook"})
+		"poststarthook/start-service-ip-repair-controllers", "poststarthook/start-legacy-token-tracking-controller", "poststarthook/start-system-namespaces-controller", "poststarthook/storage-object-count-tracker-hook"})
 	for path, want := range map[string][]string{
 		"/livez":  checks,
 		"/readyz": append([]string{"etcd-readiness", "informer-sync", "shutdown"}, checks...),

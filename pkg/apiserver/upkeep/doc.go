@@ -1,6 +1,6 @@
 // Package upkeep keeps true what the API server itself has to keep true in its cluster: the system namespaces, the default
 // roles and bindings, the priority classes, the flow control, the Service kubernetes and its endpoints, the ServiceCIDRs,
-// and that every cluster IP and node port belongs to just the Service that has it.
+// the day since which uses of tokens are noted, and that every cluster IP and node port belongs to just the Service that has it.
 //
 // Each is a [Part], one literal list in [Parts]. A part observes and mends; it does so when the server starts, when an
 // object of its concern changes, and when it has asked to be called again. A part that fails is tried again, after a pause

@@ -3,6 +3,7 @@ package upkeep
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ type Part struct {
 	Pause time.Duration
 	// Vital parts must have succeeded before the server is ready. Others must have been tried.
 	Vital bool
-	// Wake are the informers that tell when to look again.
-	Wake []Wake
+	// Wake are the informers that tell when to look again; Own are such that the loop runs, while others are shared.
+	Wake, Own []Wake
 }
 
 // Wake calls a part when an object changes.
@@ -56,7 +57,7 @@ func NewLoop(parts []Part) (*Loop, error) {
 	for _, p := range parts {
 		r := &running{Part: p, wake: make(chan struct{}, 1), done: make(chan struct{})}
 		l.parts = append(l.parts, r)
-		for _, w := range p.Wake {
+		for _, w := range slices.Concat(p.Wake, p.Own) {
 			if _, err := w.Informer.AddEventHandler(r.handler(w.Concerns)); err != nil {
 				return nil, fmt.Errorf("watch for %s: %w", p.Name, err)
 			}
@@ -115,6 +116,9 @@ func (l *Loop) Wait(ctx context.Context, name string) error {
 func (l *Loop) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, p := range l.parts {
+		for _, w := range p.Own {
+			all.Go(func() { w.Informer.RunWithContext(ctx) })
+		}
 		all.Go(func() { p.run(ctx) })
 	}
 	all.Wait()
@@ -124,6 +128,9 @@ func (r *running) run(ctx context.Context) {
 	log := klog.FromContext(ctx).WithValues("part", r.Name)
 	settled := sync.OnceFunc(func() { close(r.done) })
 	retry, failures := newRetry(), 0
+	for _, w := range r.Own { // what changes after the first look is told of
+		cache.WaitForCacheSync(ctx.Done(), w.Informer.HasSynced)
+	}
 	for ctx.Err() == nil {
 		again, err := r.Keep(ctx)
 		if ctx.Err() != nil {

@@ -51,10 +51,14 @@ func Parts(c *Config) []Part {
 			{c.Informers.Discovery().V1().EndpointSlices().Informer(), ofKubernetes}}},
 		{Name: "start-service-ip-repair-controllers", Keep: (&allocations{Config: c}).keep, Pause: repairPause,
 			Wake: []Wake{{core.Services().Informer(), always}, {networking.IPAddresses().Informer(), always}}},
+		{Name: "start-legacy-token-tracking-controller", Keep: c.keepTokenTracking, Own: []Wake{{c.trackingInformer(), changed}}},
 	}
 }
 
 func always(_, _ any) bool { return true }
+
+// changed concerns objects that have changed or gone; one that is new the part has made.
+func changed(before, _ any) bool { return before != nil }
 
 // named concerns objects of those names that have changed or gone. That one is new is no reason to look: nobody but the
 // server makes them.

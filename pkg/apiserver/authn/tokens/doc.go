@@ -5,5 +5,6 @@
 // secret or node that it is bound to exist with the same UID. The package asks for those through [Objects] and never
 // keeps state of its own. TestTokens shows it.
 //
-// Tokens of Secrets of type kubernetes.io/service-account-token, which a controller signs, are verified too (legacy.go).
+// Tokens of Secrets of type kubernetes.io/service-account-token, which a controller signs, are verified too (legacy.go); the
+// use of each is noted on its Secret, once a day. TestLegacyTokens shows it.
 package tokens

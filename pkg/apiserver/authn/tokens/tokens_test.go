@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,6 +47,12 @@ func (o objects) Secret(_ context.Context, namespace, name string) (*corev1.Secr
 func (o objects) Node(_ context.Context, name string) (*corev1.Node, error) {
 	m, err := o.get("node", "", name)
 	return &corev1.Node{ObjectMeta: m}, err
+}
+
+// verifier returns one that tells nobody of uses.
+func verifier(keys Keys, o Objects, now time.Time) *Verifier {
+	return &Verifier{Issuers: []string{issuer}, Keys: keys, Audiences: authenticator.Audiences{issuer}, Objects: o, Now: func() time.Time { return now },
+		Count: func(Use) {}, Used: func(context.Context, *corev1.Secret, string) {}}
 }
 
 func existing() objects {
@@ -92,7 +99,7 @@ func TestTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := &Verifier{Issuers: []string{issuer}, Keys: keys, Audiences: authenticator.Audiences{issuer}, Objects: existing(), Now: func() time.Time { return now }}
+		v := verifier(keys, existing(), now)
 		got, ok, err := v.AuthenticateToken(t.Context(), token)
 		if err != nil || !ok {
 			t.Errorf("%s: got %v, %v", name, ok, err)
@@ -175,7 +182,7 @@ func TestRefused(t *testing.T) {
 			if c.change != nil {
 				c.change(o)
 			}
-			v := &Verifier{Issuers: []string{issuer}, Keys: keys, Audiences: authenticator.Audiences{issuer}, Objects: o, Now: func() time.Time { return now.Add(c.after) }}
+			v := verifier(keys, o, now.Add(c.after))
 			ctx := t.Context()
 			if c.wanted != nil {
 				ctx = authenticator.WithAudiences(ctx, c.wanted)
@@ -198,9 +205,41 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	for _, token := range []string{"", "x", "a.b.c", "eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2t1YmVybmV0ZXMuZGVmYXVsdC5zdmMifQ."} {
-		v := &Verifier{Issuers: []string{issuer}, Keys: keys, Objects: existing(), Now: time.Now}
+		v := verifier(keys, existing(), now)
 		if _, ok, err := v.AuthenticateToken(t.Context(), token); ok || err != nil {
 			t.Errorf("token %q: got %v, %v; want no opinion", token, ok, err)
+		}
+	}
+}
+
+// TestAge uses a token before and after the time from which its holder should have a newer one.
+func TestAge(t *testing.T) {
+	issued := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	key := privateKeys(t)["P-256"]
+	keys, err := NewKeys(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := NewIssuer(issuer, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := i.Issue(Request{Namespace: "ns", ServiceAccount: "robot", ServiceAccountUID: "r1", Audiences: []string{issuer}, Lifetime: 24 * time.Hour, WarnAfter: time.Hour}, issued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for age, want := range map[time.Duration]seen{
+		time.Hour:               {Counts: []Use{ValidUses}},
+		time.Hour + time.Minute: {Counts: []Use{StaleUses}, Audit: map[string]string{"authentication.k8s.io/stale-token": "subject: system:serviceaccount:ns:robot, seconds after warning threshold: 60"}},
+	} {
+		v := verifier(keys, existing(), issued.Add(age))
+		got := watch(t, v, func(ctx context.Context) {
+			if _, ok, err := v.AuthenticateToken(ctx, token); !ok || err != nil {
+				t.Errorf("after %s: got %v, %v", age, ok, err)
+			}
+		})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", age, diff)
 		}
 	}
 }
@@ -240,7 +279,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	v := &Verifier{Issuers: []string{issuer}, Keys: keys, Audiences: authenticator.Audiences{issuer}, Objects: existing(), Now: func() time.Time { return now }}
+	v := verifier(keys, existing(), now)
 	for _, name := range []string{issuer, "https://other.example"} {
 		i, err := NewIssuer(name, key)
 		if err != nil {

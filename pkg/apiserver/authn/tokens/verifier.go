@@ -33,6 +33,10 @@ type Verifier struct {
 	Audiences authenticator.Audiences // the API server's own
 	Objects   Objects
 	Now       func() time.Time
+	// Count counts a use.
+	Count func(Use)
+	// Used writes on a Secret that its token was used today, a day as in [LastUsed]. That it fails is no reason to refuse it.
+	Used func(ctx context.Context, secret *corev1.Secret, today string)
 }
 
 // deletedFor is how long a token outlives the deletion time of what it is bound to, so that a pod that is shutting down
@@ -73,6 +77,7 @@ func (v *Verifier) AuthenticateToken(ctx context.Context, token string) (*authen
 	if err != nil {
 		return nil, false, err
 	}
+	v.noteAge(ctx, c)
 	return &authenticator.Response{User: info.UserInfo(), Audiences: audiences}, true, nil
 }
 
