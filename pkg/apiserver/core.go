@@ -93,6 +93,7 @@ func (s *Server) addActions(ctx context.Context, stores map[schema.GroupResource
 		return err
 	}
 	s.core.RegisterDestroyFunc(destroy)
+	s.doubts = ipalloc.NewDoubts()
 	s.addresses = &ipalloc.Addresses{Ranges: serviceRanges, Client: s.client,
 		CIDRs: s.informers.Networking().V1().ServiceCIDRs().Lister(), Taken: s.informers.Networking().V1().IPAddresses().Lister()}
 	kubelet.MaxBytesPerSec = s.options.MaxConnectionBytesPerSec
@@ -112,6 +113,7 @@ func (s *Server) addActions(ctx context.Context, stores map[schema.GroupResource
 		ServiceRanges: serviceRanges,
 		Addresses:     s.addresses,
 		NodePorts:     s.ports,
+		Doubts:        s.doubts,
 		Now:           time.Now,
 	}, served)
 }

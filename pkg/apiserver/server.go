@@ -56,6 +56,7 @@ type Server struct {
 
 	addresses   *ipalloc.Addresses // what Services have
 	ports       *ipalloc.Ports
+	doubts      *ipalloc.Doubts // writes of Services that were not answered
 	keep        *upkeep.Config
 	loop        *upkeep.Loop
 	upkeepEnded chan struct{} // closed when loop has ended

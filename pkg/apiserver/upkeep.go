@@ -30,7 +30,7 @@ func (s *Server) addUpkeep() error {
 		return err
 	}
 	s.events = record.NewBroadcaster()
-	s.keep = &upkeep.Config{Client: s.client, Informers: s.informers, ServiceRanges: ranges, Kubernetes: kubernetes, Addresses: s.addresses, Ports: s.ports,
+	s.keep = &upkeep.Config{Client: s.client, Informers: s.informers, ServiceRanges: ranges, Kubernetes: kubernetes, Addresses: s.addresses, Ports: s.ports, Doubts: s.doubts,
 		Recorder: s.events.NewRecorder(s.scheme, corev1.EventSource{Component: "kube-apiserver"}), Now: time.Now}
 	if s.loop, err = upkeep.NewLoop(upkeep.Parts(s.keep)); err != nil {
 		return err

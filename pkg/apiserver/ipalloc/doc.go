@@ -4,5 +4,7 @@
 // object ranges/servicenodeports, both under upstream's keys: storage decides between servers that want the same one.
 // [Addresses] and [Ports] know nothing of Services but their names; pkg/apiserver/registry says who needs what.
 //
+// A write of a Service whose answer does not come leaves it open whose the address and the port are; [Doubts] remembers it.
+//
 // TestPorts shows the latter against a real etcd, TestAddresses the former, and TestServices in test/integration both.
 package ipalloc

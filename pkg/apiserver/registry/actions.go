@@ -38,7 +38,9 @@ type Dependencies struct {
 	// Addresses of Services; its Holds is set when they are served.
 	Addresses *ipalloc.Addresses
 	NodePorts *ipalloc.Ports
-	Now       func() time.Time
+	// Doubts are writes of Services that were not answered; their Settle is set when Services are served.
+	Doubts *ipalloc.Doubts
+	Now    func() time.Time
 }
 
 // Served is what a server serves, by version and path.

@@ -101,7 +101,7 @@ func (w *write) take(l ipalloc.Lease) {
 }
 
 // settle gives back what is not used: after a write, what the service held or took and has no more; else what was taken,
-// unless the service may have been stored with it all the same. What is left then, the upkeep of addresses finds.
+// unless the service may have been stored with it all the same. Then it is settled later.
 func (s *services) settle(ctx context.Context, w *write, failure error) {
 	if w.dry || w.owner == nil {
 		return
@@ -115,13 +115,38 @@ func (s *services) settle(ctx context.Context, w *write, failure error) {
 	if len(w.taken.addresses) == 0 && len(w.taken.ports) == 0 {
 		return
 	}
-	stored, err := s.stored(ctx, owner(w.owner))
-	if err != nil || w.allocated && !refused(failure) {
-		klog.FromContext(ctx).Info("It is not known whether a service was stored; what was taken for it stays taken until the next repair",
-			"service", klog.KObj(w.owner), "failure", failure, "err", err)
-		return
+	doubt := ipalloc.Doubt{Owner: owner(w.owner), Ports: w.taken.ports, Since: s.now()}
+	for _, ip := range w.taken.addresses {
+		doubt.Leases = append(doubt.Leases, ipalloc.Lease{Address: ip, UID: w.uids[ip]})
 	}
-	s.release(ctx, w.taken.without(stored), owner(w.owner), w.uids)
+	sure := !w.allocated || refused(failure)
+	if settled, err := s.settleDoubt(ctx, doubt, sure); err != nil || !settled {
+		klog.FromContext(ctx).Info("It is not known yet whether a service was stored; what was taken for it stays taken for now",
+			"service", klog.KObj(w.owner), "failure", failure, "err", err)
+		s.doubts.Add(doubt)
+	}
+}
+
+// settleDoubt gives back what a write that was not answered took and the stored service does not have, once it is sure that
+// the write is stored no more.
+func (s *services) settleDoubt(ctx context.Context, d ipalloc.Doubt, sure bool) (settled bool, err error) {
+	stored, err := s.stored(ctx, d.Owner)
+	if err != nil {
+		return false, err
+	}
+	taken, uids := holding{ports: d.Ports}, map[netip.Addr]types.UID{}
+	for _, l := range d.Leases {
+		taken.addresses = append(taken.addresses, l.Address)
+		uids[l.Address] = l.UID
+	}
+	unused := taken.without(stored)
+	if len(unused.addresses) == 0 && len(unused.ports) == 0 {
+		return true, nil
+	}
+	if sure {
+		s.release(ctx, unused, d.Owner, uids)
+	}
+	return sure, nil
 }
 
 // refused reports whether an error says for certain that nothing was written.

@@ -2,9 +2,11 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,8 +29,8 @@ func addServices(_ context.Context, d *Dependencies, served Served) error {
 	if err != nil {
 		return err
 	}
-	s := &services{store: store, families: familiesOf(d.ServiceRanges), addresses: d.Addresses, ports: d.NodePorts}
-	d.Addresses.Holds = s.holds
+	s := &services{store: store, families: familiesOf(d.ServiceRanges), addresses: d.Addresses, ports: d.NodePorts, doubts: d.Doubts, now: d.Now}
+	d.Addresses.Holds, d.Doubts.Settle = s.holds, s.settleDoubt
 	store.BeginCreate, store.BeginUpdate, store.AfterDelete = s.beginCreate, s.beginUpdate, s.afterDelete
 	served.add("", "v1", "services", &serviceStore{store, s})
 	return nil
@@ -52,6 +54,8 @@ type services struct {
 	families  []corev1.IPFamily // of the cluster, the default one first
 	addresses *ipalloc.Addresses
 	ports     *ipalloc.Ports
+	doubts    *ipalloc.Doubts
+	now       func() time.Time
 }
 
 // beginCreate gives a new service what it lacks.
@@ -231,7 +235,11 @@ func (s *services) takeNamedPorts(ctx context.Context, service *corev1.Service, 
 		if *port == 0 || w.hasPort(*port) {
 			continue
 		}
-		if err := s.ports.Take(ctx, *port, w.dry); err != nil {
+		err := s.ports.Take(ctx, *port, w.dry)
+		if errors.Is(err, ipalloc.ErrPortTaken) && !w.dry && s.doubts.TakePort(owner(service), *port) {
+			err = nil // an earlier try of the client took it, and got no answer
+		}
+		if err != nil {
 			return invalid(service, field.Invalid(paths[i], *port, err.Error()))
 		}
 		w.taken.ports = append(w.taken.ports, *port)

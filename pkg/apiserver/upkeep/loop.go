@@ -25,6 +25,8 @@ type Part struct {
 	Vital bool
 	// Wake are the informers that tell when to look again; Own are such that the loop runs, while others are shared.
 	Wake, Own []Wake
+	// Signal tells to look again too.
+	Signal <-chan struct{}
 }
 
 // Wake calls a part when an object changes.
@@ -170,6 +172,7 @@ func (r *running) await(ctx context.Context, again time.Duration) {
 	}
 	select {
 	case <-r.wake:
+	case <-r.Signal:
 	case <-due:
 	case <-ctx.Done():
 	}

@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ type Config struct {
 	Kubernetes    Kubernetes
 	Addresses     *ipalloc.Addresses
 	Ports         *ipalloc.Ports
+	Doubts        *ipalloc.Doubts
 	// Recorder tells of Services whose addresses or ports are not their own.
 	Recorder record.EventRecorder
 	Now      func() time.Time
@@ -51,8 +53,14 @@ func Parts(c *Config) []Part {
 			{c.Informers.Discovery().V1().EndpointSlices().Informer(), ofKubernetes}}},
 		{Name: "start-service-ip-repair-controllers", Keep: (&allocations{Config: c}).keep, Pause: repairPause,
 			Wake: []Wake{{core.Services().Informer(), always}, {networking.IPAddresses().Informer(), always}}},
+		{Name: "settle-service-writes", Keep: c.settleWrites, Signal: c.Doubts.Added},
 		{Name: "start-legacy-token-tracking-controller", Keep: c.keepTokenTracking, Own: []Wake{{c.trackingInformer(), changed}}},
 	}
+}
+
+// settleWrites gives back what writes of Services took that were not answered and not stored.
+func (c *Config) settleWrites(ctx context.Context) (time.Duration, error) {
+	return c.Doubts.Look(ctx, c.Now())
 }
 
 func always(_, _ any) bool { return true }
