@@ -26,7 +26,7 @@ func (s *Server) configureOpenAPI() {
 	namer := openapi.NewDefinitionNamer(externalKinds(s.scheme), apiextensions.Scheme, aggregatorscheme.Scheme)
 	s.generic.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, namer)
 	s.generic.OpenAPIConfig.Info.Title = "Kubernetes"
-	s.generic.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)
+	s.generic.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(documents.WithKeys(definitions), namer)
 	s.generic.OpenAPIV3Config.Info.Title = "Kubernetes"
 }
 
@@ -44,8 +44,10 @@ func externalKinds(all *runtime.Scheme) *runtime.Scheme {
 
 // serveDocuments serves the OpenAPI documents of everything that has been installed by now.
 func (s *Server) serveDocuments() error {
+	v3 := *s.generic.OpenAPIV3Config
+	v3.GetDefinitions = s.generic.OpenAPIConfig.GetDefinitions // without what only field managers have to know
 	return documents.Install(s.core.Handler.GoRestfulContainer.RegisteredWebServices(), s.core.Handler.NonGoRestfulMux, documents.Config{
-		V2: s.generic.OpenAPIConfig, V3: s.generic.OpenAPIV3Config, Identity: documentsIdentity(),
+		V2: s.generic.OpenAPIConfig, V3: &v3, Identity: documentsIdentity(),
 	})
 }
 
