@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -102,15 +103,18 @@ func (t actionTest) bind(name, node string, change ...func(*corev1.Binding)) err
 
 func (t actionTest) bindings() {
 	pod := t.pod("bound")
+	pod.Status.NominatedNodeName = "m"
+	_, err := t.client.CoreV1().Pods("default").UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+	t.ok(err)
 	t.refused("no node", t.bind("bound", ""), metav1.StatusReasonInvalid, "target.name")
 	t.refused("no pod", t.bind("none", "n"), metav1.StatusReasonNotFound, "none")
 	t.refused("another pod", t.bind("bound", "n", func(b *corev1.Binding) { b.UID = "other" }), metav1.StatusReasonConflict, "other")
 	t.ok(t.bind("bound", "n", func(b *corev1.Binding) {
 		b.UID, b.Annotations, b.Labels = pod.UID, map[string]string{"a": "1"}, map[string]string{"l": "1"}
 	}))
-	pod, err := t.client.CoreV1().Pods("default").Get(t.Context(), "bound", metav1.GetOptions{})
+	pod, err = t.client.CoreV1().Pods("default").Get(t.Context(), "bound", metav1.GetOptions{})
 	t.ok(err)
-	if pod.Spec.NodeName != "n" || pod.Annotations["a"] != "1" || pod.Labels["l"] != "1" || pod.Labels["app"] != "bound" ||
+	if pod.Spec.NodeName != "n" || pod.Status.NominatedNodeName != "" || pod.Annotations["a"] != "1" || pod.Labels["l"] != "1" || pod.Labels["app"] != "bound" ||
 		!slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 			return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue
 		}) {
@@ -197,6 +201,8 @@ func (t actionTest) tokens() {
 	t.refused("a kind that nothing is bound to", err, metav1.StatusReasonBadRequest, "cannot bind token")
 	_, err = t.client.CoreV1().ServiceAccounts("default").CreateToken(t.Context(), "default", &authenticationv1.TokenRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})
 	t.refused("another name", err, metav1.StatusReasonBadRequest, "must match")
+	_, err = t.client.CoreV1().ServiceAccounts("default").CreateToken(t.Context(), "default", &authenticationv1.TokenRequest{ObjectMeta: metav1.ObjectMeta{UID: "x"}}, metav1.CreateOptions{})
+	t.refused("another account of that name", err, metav1.StatusReasonConflict, "the UID in the token request (x) does not match the UID of the service account")
 	ref.UID = pod.UID
 	life := int64(3607)
 	r, err := t.tokenFor(authenticationv1.TokenRequestSpec{BoundObjectRef: ref, ExpirationSeconds: &life})
@@ -399,6 +405,20 @@ func (t actionTest) streams() {
 	for _, stream := range []string{"exec", "attach"} {
 		t.refused(stream+" of no pod", t.get("none", stream, nil), metav1.StatusReasonNotFound, "none")
 		t.refused(stream+" of a pod without node", t.get("streams", stream, map[string]string{"container": "c"}), metav1.StatusReasonBadRequest, "does not have a host assigned")
+	}
+	// Who may only read the subresource may not use it: a client that speaks WebSocket begins with a GET.
+	reader := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "stream-reader"}, Rules: []rbacv1.PolicyRule{
+		{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/attach", "pods/portforward"}}}}
+	_, err := t.client.RbacV1().ClusterRoles().Create(t.Context(), reader, metav1.CreateOptions{})
+	t.ok(err)
+	_, err = t.client.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "stream-reader"},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "stream-reader"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "stream-reader"}}}, metav1.CreateOptions{})
+	t.ok(err)
+	jane := actionTest{t.T, t.api, t.as(&user.DefaultInfo{Name: "stream-reader", Groups: []string{user.AllAuthenticated}})}
+	for _, stream := range []string{"exec", "attach", "portforward"} {
+		says := fmt.Sprintf(`User "stream-reader" cannot create resource "pods/%s" in API group "" in the namespace "default"`, stream)
+		t.eventually(func(err error) bool { return err != nil && strings.Contains(err.Error(), says) }, func() error { return jane.get("streams", stream, map[string]string{"container": "c"}) })
 	}
 	t.ok(t.bind("streams", "nowhere"))
 	for _, stream := range []string{"exec", "attach"} {

@@ -11,6 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/httpstream/wsstream"
 	"k8s.io/apimachinery/pkg/util/proxy"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
+	"k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	translate "k8s.io/apiserver/pkg/util/proxy"
@@ -49,8 +52,33 @@ func allMethods() []string {
 
 // podStreams are exec, attach and port-forward: streams to a container's kubelet.
 type podStreams struct {
-	pods    *genericregistry.Store
-	kubelet *KubeletConnection
+	pods       *genericregistry.Store
+	kubelet    *KubeletConnection
+	authorizer authorizer.Authorizer
+}
+
+// mayCreate refuses a stream to who may not create it. Clients that speak WebSocket begin with a GET, which has been
+// authorized as a mere read by now, and a stream is more than that: it runs commands (gate
+// AuthorizePodWebsocketUpgradeCreatePermission).
+func (p *podStreams) mayCreate(ctx context.Context) error {
+	info, ok := request.RequestInfoFrom(ctx)
+	who, okWho := request.UserFrom(ctx)
+	if !ok || !okWho {
+		return apierrors.NewInternalError(fmt.Errorf("authorize a stream: the request has no information about itself"))
+	}
+	if info.Verb == "create" {
+		return nil
+	}
+	a := authorizer.AttributesRecord{User: who, Verb: "create", Namespace: info.Namespace, APIGroup: info.APIGroup, APIVersion: info.APIVersion,
+		Resource: info.Resource, Subresource: info.Subresource, Name: info.Name, ResourceRequest: true, Path: info.Path}
+	decision, reason, err := p.authorizer.Authorize(ctx, a)
+	if err != nil && decision != authorizer.DecisionAllow {
+		return apierrors.NewInternalError(fmt.Errorf("authorize a stream: %w", err))
+	}
+	if decision != authorizer.DecisionAllow {
+		return responsewriters.ForbiddenStatusError(a, reason)
+	}
+	return nil
 }
 
 func (p *podStreams) exec() rest.Storage {
@@ -59,6 +87,9 @@ func (p *podStreams) exec() rest.Storage {
 			o, ok := options.(*corev1.PodExecOptions)
 			if !ok {
 				return nil, fmt.Errorf("invalid options object: %#v", options)
+			}
+			if err := p.mayCreate(ctx); err != nil {
+				return nil, err
 			}
 			query := streamQuery(o.Stdin, o.Stdout, o.Stderr, o.TTY)
 			for _, word := range o.Command {
@@ -79,6 +110,9 @@ func (p *podStreams) attach() rest.Storage {
 			if !ok {
 				return nil, fmt.Errorf("invalid options object: %#v", options)
 			}
+			if err := p.mayCreate(ctx); err != nil {
+				return nil, err
+			}
 			location, err := p.container(ctx, "attach", name, o.Container, streamQuery(o.Stdin, o.Stdout, o.Stderr, o.TTY))
 			if err != nil {
 				return nil, err
@@ -93,6 +127,9 @@ func (p *podStreams) portForward() rest.Storage {
 			o, ok := options.(*corev1.PodPortForwardOptions)
 			if !ok {
 				return nil, fmt.Errorf("invalid options object: %#v", options)
+			}
+			if err := p.mayCreate(ctx); err != nil {
+				return nil, err
 			}
 			query := url.Values{}
 			for _, port := range o.Ports {

@@ -30,7 +30,7 @@ func addPodActions(_ context.Context, d *Dependencies, served Served) error {
 	if err := slices.AddIndexers(cache.Indexers{byService: indexByService}); err != nil {
 		return fmt.Errorf("index endpoint slices: %w", err)
 	}
-	streams := &podStreams{pods, d.Kubelet}
+	streams := &podStreams{pods, d.Kubelet, d.Authorizer}
 	served.add("", "v1", "pods/exec", streams.exec())
 	served.add("", "v1", "pods/attach", streams.attach())
 	served.add("", "v1", "pods/portforward", streams.portForward())
@@ -141,6 +141,7 @@ func bindPod(pod *corev1.Pod, binding *corev1.Binding) error {
 		return fmt.Errorf("pod %v has non-empty .spec.schedulingGates", pod.Name)
 	}
 	pod.Spec.NodeName = binding.Target.Name
+	pod.Status.NominatedNodeName = "" // it has served its purpose (KEP-5278)
 	if pod.Annotations == nil && len(binding.Annotations) > 0 {
 		pod.Annotations = map[string]string{}
 	}

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/audit"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -52,6 +54,9 @@ func (t *tokenStore) New() runtime.Object   { return &authenticationv1.TokenRequ
 func (t *tokenStore) Destroy()              {}
 func (t *tokenStore) NamespaceScoped() bool { return true }
 
+// PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate keeps the UID that a request names the account by.
+func (t *tokenStore) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool { return true }
+
 // GroupVersionKind of the subresource, which is of another group than its resource.
 func (t *tokenStore) GroupVersionKind(schema.GroupVersion) schema.GroupVersionKind {
 	return authenticationv1.SchemeGroupVersion.WithKind("TokenRequest")
@@ -68,6 +73,10 @@ func (t *tokenStore) Create(ctx context.Context, name string, obj runtime.Object
 	}
 	if r.Name != "" && r.Name != account.Name {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("metadata.name: must match the service account name: %s != %s", r.Name, account.Name))
+	}
+	if r.UID != "" && r.UID != account.UID {
+		return nil, apierrors.NewConflict(corev1.Resource("serviceaccounts"), account.Name,
+			fmt.Errorf("the UID in the token request (%s) does not match the UID of the service account (%s)", r.UID, account.UID))
 	}
 	t.complete(r, account)
 	if validate != nil {
@@ -92,10 +101,12 @@ func (t *tokenStore) Create(ctx context.Context, name string, obj runtime.Object
 	if ask.Pod != nil && t.extends(r) {
 		ask.WarnAfter, ask.Lifetime = ask.Lifetime, extendedTokenLife
 	}
-	r.Status.Token, _, err = t.d.Issuer.Issue(ask, now)
-	if err != nil {
+	var id string
+	if r.Status.Token, id, err = t.d.Issuer.Issue(ask, now); err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
+	// Users of the token have it in their extra values, as authentication.kubernetes.io/credential-id.
+	audit.AddAuditAnnotation(ctx, serviceaccount.IssuedCredentialIDAuditAnnotationKey, "JTI="+id)
 	return r, nil
 }
 
