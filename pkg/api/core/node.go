@@ -36,12 +36,23 @@ func node() apidef.Definition {
 		Uncounted:      true,
 		Status:         apidef.Field(func(n object) *corev1.NodeStatus { return &n.Status }),
 		StatusOnCreate: true, // a kubelet registers its node with the status it has found
+		PrepareCreate:  func(n object) { dropFromNode(n, &corev1.Node{}) },
+		PrepareStatus:  dropFromNode,
 		Fields: map[string]func(object) string{
 			"spec.unschedulable": func(n object) string { return strconv.FormatBool(n.Spec.Unschedulable) },
 		},
 		Indexed: "metadata.name",
 		Columns: nodeColumns(),
 	}).Define()
+}
+
+// dropFromNode drops what older kubelets report of a service proxy that they know nothing about (KEP-4004), and the features
+// that newer ones declare and nobody here looks at, unless they are stored.
+func dropFromNode(n, old *corev1.Node) {
+	n.Status.NodeInfo.KubeProxyVersion = ""
+	if len(old.Status.DeclaredFeatures) == 0 {
+		n.Status.DeclaredFeatures = nil
+	}
 }
 
 func nodeColumns() []apidef.Column[*corev1.Node] {

@@ -22,12 +22,25 @@ func csiDriver() apidef.Definition {
 		},
 		NewList:           func() runtime.Object { return &storagev1.CSIDriverList{} },
 		Default:           rules.SetCSIDriverDefaults,
+		PrepareCreate:     func(d object) { dropAbsent(d, &storagev1.CSIDriver{}) },
+		PrepareUpdate:     dropAbsent,
 		Validate:          rules.ValidateCSIDriver,
 		ValidateUpdate:    rules.ValidateCSIDriverUpdate,
 		ConditionalUpdate: true,
 		ReturnDeleted:     true,
 		Columns:           driverColumns(),
 	}).Define()
+}
+
+// dropAbsent drops what nothing here does, as long as there are no CSI volumes: tokens in secrets, and looking again how many
+// volumes a node takes. What is stored stays.
+func dropAbsent(d, old *storagev1.CSIDriver) {
+	if old.Spec.ServiceAccountTokenInSecrets == nil {
+		d.Spec.ServiceAccountTokenInSecrets = nil
+	}
+	if old.Spec.NodeAllocatableUpdatePeriodSeconds == nil {
+		d.Spec.NodeAllocatableUpdatePeriodSeconds = nil
+	}
 }
 
 func driverColumns() []apidef.Column[*storagev1.CSIDriver] {

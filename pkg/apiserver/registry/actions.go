@@ -75,6 +75,7 @@ func AddActions(ctx context.Context, d Dependencies, served Served) error {
 		{"service accounts", addServiceAccountActions},
 		{"namespaces", addNamespaces},
 		{"services", addServices},
+		{"resource claims", addClaims},
 		{"roles", addRoles},
 		{"component statuses", addComponentStatuses},
 	} {
