@@ -7,6 +7,7 @@
 //
 // Nothing that a user gives is silently ignored: an Options that is [Settled] has a table of all of upstream's flags and of
 // all fields of the configuration file, each heeded, without effect (one warning), or refused; --feature-gates is there for
-// all (gates.go). Package settingstest compares the tables with what there is, in TestSettings and TestFlagsAccepted of
-// their options; TestSaid of the kubelet's shows what users read.
+// all (gates.go), and TestGatesAreHeld names the test of each that is on, or says that it is absent. Package settingstest
+// compares the tables with what there is, in TestSettings and TestFlagsAccepted of their options; TestSaid of the kubelet's
+// shows what users read.
 package component

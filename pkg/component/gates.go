@@ -99,13 +99,17 @@ func (g *gateFlag) ofLibraries(name string) bool {
 
 // judge switches the gates that the libraries know and says what a user is to be told of the others.
 func (g *gateFlag) judge(given map[string]bool) (warnings []string, faults []error) {
-	known := knownGates()
+	known, absent := knownGates(), absentGates()
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		on := given[name]
 		switch gate, ok := known[name]; {
 		case name == "AllAlpha" || name == "AllBeta":
 			if on != (name == "AllBeta") {
 				warnings = append(warnings, fmt.Sprintf("feature gate %s=%t: has no effect: features of Proa stay as they are by default", name, on))
+			}
+		case absent[name] != "":
+			if on {
+				warnings = append(warnings, fmt.Sprintf("feature gate %s=true: has no effect: %s", name, absent[name]))
 			}
 		case g.ofLibraries(name):
 			if g.inner != nil {
