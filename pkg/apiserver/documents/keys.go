@@ -32,7 +32,13 @@ func WithKeys(definitions common.GetOpenAPIDefinitions) common.GetOpenAPIDefinit
 	}
 }
 
+// addDefaults leaves lists alone that have a key which cannot be left out: the others are no part of an element's path then.
 func addDefaults(properties map[string]spec.Schema, keys []any) {
+	for _, k := range keys {
+		if name, _ := k.(string); properties[name].Default != nil {
+			return
+		}
+	}
 	for _, k := range keys {
 		name, _ := k.(string)
 		if p, ok := properties[name]; ok && p.Default == nil && p.Type.Contains("string") {
