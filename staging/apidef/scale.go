@@ -91,9 +91,15 @@ func (s *scaleStore[T, P]) onUpdate(validate rest.ValidateObjectUpdateFunc) rest
 	}
 }
 
-// ConvertToTable shows the default columns.
+// ConvertToTable shows how many replicas are wanted and are there.
 func (s *scaleStore[T, P]) ConvertToTable(ctx context.Context, obj, options runtime.Object) (*metav1.Table, error) {
-	return rest.NewDefaultTableConvertor(schema.GroupResource{Group: scaleKind.Group, Resource: "scales"}).ConvertToTable(ctx, obj, options)
+	type scale = *autoscalingv1.Scale
+	return table[autoscalingv1.Scale, scale]{&Resource[autoscalingv1.Scale, scale]{Names: Names{Kind: scaleKind}, Columns: []Column[scale]{
+		Name[scale](),
+		{Name: "Desired", Type: "integer", Description: autoscalingv1.ScaleSpec{}.SwaggerDoc()["replicas"], Value: func(o scale) any { return int64(o.Spec.Replicas) }},
+		{Name: "Available", Type: "integer", Description: autoscalingv1.ScaleStatus{}.SwaggerDoc()["replicas"], Value: func(o scale) any { return int64(o.Status.Replicas) }},
+		Age[scale](),
+	}}}.ConvertToTable(ctx, obj, options)
 }
 
 func (s *scaleStore[T, P]) scaleOf(p P) (*autoscalingv1.Scale, error) {
