@@ -1,13 +1,16 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/proa-sh/proa/test/cluster"
 )
@@ -75,4 +78,75 @@ func TestAdminAccess(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPages: the server tells of itself (gate ComponentStatusz).
+func TestPages(t *testing.T) {
+	api := cluster.StartAPI(t)
+	text, err := api.Client.Discovery().RESTClient().Get().AbsPath("/statusz").SetHeader("Accept", "text/plain").DoRaw(t.Context())
+	if err != nil || !strings.Contains(string(text), "apiserver statusz") || !strings.Contains(string(text), "/readyz") {
+		t.Errorf("got %v:\n%s", err, text)
+	}
+}
+
+// TestClaimStatus: who may update the status of claims needs a further permission for each part of it (gate
+// DRAResourceClaimGranularStatusAuthorization).
+func TestClaimStatus(t *testing.T) {
+	api := cluster.StartAPI(t)
+	a := actionTest{t, api, api.Client}
+	claims := api.Client.ResourceV1().ResourceClaims("default")
+	claim, err := claims.Create(t.Context(), &resourcev1.ResourceClaim{ObjectMeta: metav1.ObjectMeta{Name: "c"}, Spec: resourcev1.ResourceClaimSpec{Devices: resourcev1.DeviceClaim{
+		Requests: []resourcev1.DeviceRequest{{Name: "r", Exactly: &resourcev1.ExactDeviceRequest{DeviceClassName: "c"}}}}}}, metav1.CreateOptions{})
+	a.ok(err)
+	grant := func(name string, rules ...rbacv1.PolicyRule) {
+		rules = append(rules, rbacv1.PolicyRule{Verbs: []string{"update"}, APIGroups: []string{resourcev1.GroupName}, Resources: []string{"resourceclaims/status"}})
+		_, err := api.Client.RbacV1().Roles("default").Create(t.Context(), &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules}, metav1.CreateOptions{})
+		a.ok(err)
+		_, err = api.Client.RbacV1().RoleBindings("default").Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name},
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}, Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}}}, metav1.CreateOptions{})
+		a.ok(err)
+	}
+	driver := func(verb string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{Verbs: []string{verb}, APIGroups: []string{resourcev1.GroupName}, Resources: []string{"resourceclaims/driver"}, ResourceNames: []string{"d.example.com"}}
+	}
+	grant("nobody")
+	grant("binder", rbacv1.PolicyRule{Verbs: []string{"update"}, APIGroups: []string{resourcev1.GroupName}, Resources: []string{"resourceclaims/binding"}})
+	grant("local", driver("associated-node:update"))
+	grant("global", driver("arbitrary-node:update"))
+	update := func(who, node string, change func(*resourcev1.ResourceClaimStatus)) error {
+		u := &user.DefaultInfo{Name: who, Groups: []string{user.AllAuthenticated}}
+		if node != "" {
+			u.Extra = map[string][]string{"authentication.kubernetes.io/node-name": {node}}
+		}
+		fresh := claim.DeepCopy()
+		change(&fresh.Status)
+		out, err := a.as(u).ResourceV1().ResourceClaims("default").UpdateStatus(t.Context(), fresh, metav1.UpdateOptions{})
+		if err == nil {
+			claim = out
+		}
+		return err
+	}
+	allocate := func(s *resourcev1.ResourceClaimStatus) {
+		s.Allocation = &resourcev1.AllocationResult{
+			Devices: resourcev1.DeviceAllocationResult{Results: []resourcev1.DeviceRequestAllocationResult{{Request: "r", Driver: "d.example.com", Pool: "p", Device: "x"}}},
+			NodeSelector: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+				{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{"n1"}}}}}}}
+	}
+	report := func(data string) func(*resourcev1.ResourceClaimStatus) {
+		return func(s *resourcev1.ResourceClaimStatus) {
+			s.Devices = []resourcev1.AllocatedDeviceStatus{{Driver: "d.example.com", Pool: "p", Device: "x", NetworkData: &resourcev1.NetworkDeviceData{InterfaceName: data}}}
+		}
+	}
+	const binding, other = `cannot update resource "resourceclaims/binding"`, `cannot arbitrary-node:update resource "resourceclaims/driver"`
+	// The server has to learn of the roles first.
+	a.eventually(func(err error) bool { return err != nil && strings.Contains(err.Error(), binding) }, func() error { return update("nobody", "", allocate) })
+	a.eventually(none, func() error { return update("binder", "", allocate) })
+	a.refused("the binder reports", update("binder", "", report("a")), metav1.StatusReasonForbidden, other)
+	a.refused("a driver without a node", update("local", "", report("a")), metav1.StatusReasonForbidden, other)
+	a.refused("a driver on another node", update("local", "n2", report("a")), metav1.StatusReasonForbidden, other)
+	a.eventually(none, func() error { return update("local", "n1", report("a")) })
+	a.refused("a driver binds", update("local", "n1", func(s *resourcev1.ResourceClaimStatus) { s.Allocation = nil }), metav1.StatusReasonForbidden, binding)
+	a.eventually(none, func() error { return update("global", "", report("b")) })
+	a.refused("nobody reports", update("nobody", "n1", report("c")), metav1.StatusReasonForbidden, other)
+	a.ok(update("nobody", "n1", report("b"))) // it is so already
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,6 +44,10 @@ func (w *wrongLog) lines() []string {
 // field managers can read them (TestMain reads the log).
 func TestElementsWithoutKey(t *testing.T) {
 	api := cluster.StartAPI(t)
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Secrets: []corev1.ObjectReference{{Kind: "Secret"}}}
+	if _, err := api.Client.CoreV1().ServiceAccounts("default").Create(t.Context(), account, metav1.CreateOptions{}); err != nil {
+		t.Error(err)
+	}
 	schemas, levels := api.Client.FlowcontrolV1().FlowSchemas(), api.Client.FlowcontrolV1().PriorityLevelConfigurations()
 	schema, err := schemas.Get(t.Context(), "global-default", metav1.GetOptions{})
 	if err != nil {

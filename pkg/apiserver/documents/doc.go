@@ -6,5 +6,7 @@
 // never read. The list of the v3 documents has a hash for each of them, by which clients keep what they know; it is made of the
 // identity and of the paths in the document, so that the list costs nothing.
 //
+// Field managers read the same definitions with some defaults more ([WithKeys]).
+//
 // It never imports the declarations of resources, and knows nothing of other servers' documents: the aggregator merges them.
 package documents

@@ -6,5 +6,6 @@
 //
 // A write of a Service whose answer does not come leaves it open whose the address and the port are; [Doubts] remembers it.
 //
-// TestPorts shows the latter against a real etcd, TestAddresses the former, and TestServices in test/integration both.
+// TestPorts shows ports against a real etcd, TestAddresses addresses, TestServices in test/integration both, and TestDoubts
+// of pkg/apiserver/registry the writes without an answer.
 package ipalloc

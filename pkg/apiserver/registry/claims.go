@@ -14,7 +14,7 @@ import (
 )
 
 // addClaims lets only claims of devices, and templates of them, ask for admin access whose namespace allows it: such a claim
-// gets devices that others use (KEP-5018).
+// gets devices that others use (KEP-5018). It says too who may change which part of a claim's status.
 func addClaims(_ context.Context, d *Dependencies, _ Served) error {
 	claims, err := d.store(resourcev1.GroupName, "resourceclaims")
 	if err != nil {
@@ -32,6 +32,7 @@ func addClaims(_ context.Context, d *Dependencies, _ Served) error {
 		}
 		return settled, d.adminAccess(ctx, "ResourceClaim", c.Name, &c.Spec, spec)
 	}
+	claims.BeginUpdate = d.authorizeClaimStatus
 	templates.BeginCreate = func(ctx context.Context, obj runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
 		t, ok := obj.(*resourcev1.ResourceClaimTemplate)
 		if !ok {

@@ -71,14 +71,19 @@ func (p *podStreams) mayCreate(ctx context.Context) error {
 	}
 	a := authorizer.AttributesRecord{User: who, Verb: "create", Namespace: info.Namespace, APIGroup: info.APIGroup, APIVersion: info.APIVersion,
 		Resource: info.Resource, Subresource: info.Subresource, Name: info.Name, ResourceRequest: true, Path: info.Path}
-	decision, reason, err := p.authorizer.Authorize(ctx, a)
-	if err != nil && decision != authorizer.DecisionAllow {
-		return apierrors.NewInternalError(fmt.Errorf("authorize a stream: %w", err))
+	return allow(ctx, p.authorizer, a)
+}
+
+// allow returns the error for a client that may not do this.
+func allow(ctx context.Context, by authorizer.Authorizer, a authorizer.Attributes) error {
+	decision, reason, err := by.Authorize(ctx, a)
+	switch {
+	case decision == authorizer.DecisionAllow:
+		return nil
+	case err != nil:
+		return apierrors.NewInternalError(fmt.Errorf("authorize %s of %s/%s: %w", a.GetVerb(), a.GetResource(), a.GetSubresource(), err))
 	}
-	if decision != authorizer.DecisionAllow {
-		return responsewriters.ForbiddenStatusError(a, reason)
-	}
-	return nil
+	return responsewriters.ForbiddenStatusError(a, reason)
 }
 
 func (p *podStreams) exec() rest.Storage {
