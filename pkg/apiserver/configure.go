@@ -24,15 +24,16 @@ import (
 	"k8s.io/utils/clock"
 
 	plugins "github.com/proa-sh/proa/pkg/apiserver/admission"
+	"github.com/proa-sh/proa/pkg/component"
 	"github.com/proa-sh/proa/pkg/quota"
 )
 
 // configure makes the configuration that the three servers share.
-func (s *Server) configure(context.Context) error {
+func (s *Server) configure(ctx context.Context) error {
 	o := s.options
 	c := genericapiserver.NewConfig(s.codecs)
 	s.generic = c
-	c.LoopbackClientConfig = s.loopback
+	c.LoopbackClientConfig, c.Flagz = s.loopback, component.Flags(ctx)
 	c.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(
 		sets.NewString("watch", "proxy"), sets.NewString("attach", "exec", "proxy", "log", "portforward"))
 	c.MergedResourceConfig = serverstorage.NewResourceConfig()

@@ -48,6 +48,7 @@ func Main(name, about string, o Options) {
 func NewCommand(name, about string, o Options) *cobra.Command {
 	logging := logs.NewOptions()
 	gates := newGateFlag(utilfeature.DefaultMutableFeatureGate)
+	sections := &cliflag.NamedFlagSets{}
 	command := &cobra.Command{
 		Use: name, Long: about, SilenceUsage: true, SilenceErrors: true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -74,7 +75,7 @@ func NewCommand(name, about string, o Options) *cobra.Command {
 			if errs = append(errs, o.Validate()...); len(errs) > 0 {
 				return utilerrors.NewAggregate(errs)
 			}
-			err := o.Run(command.Context())
+			err := o.Run(withProgram(command.Context(), name, *sections))
 			if errors.Is(err, context.Canceled) {
 				return nil
 			}
@@ -84,7 +85,6 @@ func NewCommand(name, about string, o Options) *cobra.Command {
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w, see %s --help", err, name)
 	})
-	sections := &cliflag.NamedFlagSets{}
 	o.AddFlags(sections)
 	settingsOf(o).Flags.addFlags(sections.FlagSet("accepted without effect"))
 	logsapi.AddFlags(logging, sections.FlagSet("logs"))

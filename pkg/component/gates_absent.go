@@ -6,8 +6,6 @@ func absentGates() map[string]string {
 	const devices = "no device is allocated: pods with resource claims wait"
 	return map[string]string{
 		"APIServerIdentity":                   "API servers have no identity leases",
-		"ComponentFlagz":                      "/flagz is not served",
-		"ComponentStatusz":                    "/statusz is not served",
 		"CSIServiceAccountTokenSecrets":       "there are no CSI volumes yet",
 		"DRAConsumableCapacity":               devices,
 		"DRADeviceBindingConditions":          devices,

@@ -97,7 +97,7 @@ func (s *Serving) Run(ctx context.Context, healthy func() error) error {
 	if err := s.Authorization.ApplyTo(&authz); err != nil {
 		return fmt.Errorf("set up authorization: %w", err)
 	}
-	handler := protect(Handler(healthy, s.Profiling), &authn, &authz)
+	handler := protect(Handler(ctx, healthy, s.Profiling), &authn, &authz)
 	stopped, _, err := serving.Serve(handler, shutdownTimeout, ctx.Done())
 	if err != nil {
 		return fmt.Errorf("serve health and metrics: %w", err)
@@ -117,27 +117,28 @@ func protect(h http.Handler, authn *genericapiserver.AuthenticationInfo, authz *
 	return genericfilters.WithPanicRecovery(h, &apirequest.RequestInfoFactory{})
 }
 
-// Handler serves /healthz, /livez, /readyz, /metrics and, if wanted, /debug/pprof/.
-func Handler(healthy func() error, profiling bool) http.Handler {
-	mux := http.NewServeMux()
-	health := func(w http.ResponseWriter, _ *http.Request) {
+// Handler serves /healthz, /livez, /readyz, /metrics, of a program /flagz and /statusz, and, if wanted, /debug/pprof/.
+func Handler(ctx context.Context, healthy func() error, profiling bool) http.Handler {
+	mux := &pages{ServeMux: http.NewServeMux()}
+	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if err := healthy(); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		// The client has gone if this fails.
 		_, _ = w.Write([]byte("ok"))
-	}
-	mux.HandleFunc("/healthz", health)
-	mux.HandleFunc("/livez", health)
-	mux.HandleFunc("/readyz", health)
+	})
+	mux.Handle("/healthz", health)
+	mux.Handle("/livez", health)
+	mux.Handle("/readyz", health)
 	mux.Handle("/metrics", legacyregistry.HandlerWithReset())
 	if profiling {
-		mux.HandleFunc("/debug/pprof/", pprof.Index)
-		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		mux.Handle("/debug/pprof/", http.HandlerFunc(pprof.Index))
+		mux.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+		mux.Handle("/debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
+		mux.Handle("/debug/pprof/trace", http.HandlerFunc(pprof.Trace))
 	}
+	mux.install(ctx)
 	return mux
 }
 

@@ -85,7 +85,7 @@ func run(ctx context.Context, config *v1alpha1.KubeProxyConfiguration, client ku
 // serveMetrics serves what upstream has at its metrics address.
 func serveMetrics(ctx context.Context, config *v1alpha1.KubeProxyConfiguration, made *proxy.Proxy) error {
 	mux := http.NewServeMux()
-	mux.Handle("/", component.Handler(made.Healthy, config.EnableProfiling))
+	mux.Handle("/", component.Handler(ctx, made.Healthy, config.EnableProfiling))
 	mux.HandleFunc("/proxyMode", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		// The client has gone if this fails.
