@@ -42,6 +42,12 @@ func (s *Scheduler) report(ctx context.Context, a *attempt, reason string, cause
 		s.nominator.DeleteNominatedPodIfExists(a.pod)
 		return
 	}
+	if nominating.Mode() != framework.ModeOverride {
+		// The prospect that it got while it was assumed counts from now on.
+		if err := s.nominator.Observe(logger, pod, pod); err != nil {
+			logger.Error(err, "Nominated pod is not counted as it should be", "pod", klog.KObj(pod))
+		}
+	}
 	s.recorders[pod.Spec.SchedulerName].Eventf(pod, nil, v1.EventTypeWarning, "FailedScheduling", "Scheduling", "%s", shortened(message))
 	condition := v1.PodCondition{
 		Type: v1.PodScheduled, Status: v1.ConditionFalse, Reason: reason, Message: message, ObservedGeneration: pod.Generation,

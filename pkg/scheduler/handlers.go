@@ -130,7 +130,9 @@ func (s *Scheduler) podInQueue(old, pod *v1.Pod, was place) {
 	}
 	update := s.queue.Update
 	if s.cache.IsAssumed(pod.UID) {
-		// The pod has a node, which the informer is yet to show. It must not come into the queue again.
+		// The pod has a node, which the informer is yet to show. It must not come into the queue again, and is counted there:
+		// a prospect of before would count it twice. (A cycle that assumes it from now on takes the prospect away itself.)
+		s.nominator.DeleteNominatedPodIfExists(pod)
 		update = s.queue.UpdateKnown
 	}
 	status, err := update(s.handling, old, pod)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/component-helpers/storage/volume"
+	"k8s.io/kube-scheduler/framework"
 	"k8s.io/utils/ptr"
 
 	"github.com/proa-sh/proa/pkg/scheduler/profile"
@@ -30,16 +31,18 @@ import (
 //	bound       its binding has ended well
 func TestPodHistories(t *testing.T) {
 	pods := map[string]*v1.Pod{
-		"pending": newPod("p", "1"),
-		"bound":   newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName = "n" }),
-		"moved":   newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName = "m" }),
-		"failed":  newPod("p", "1", func(p *v1.Pod) { p.Status.Phase = v1.PodFailed }),
-		"ended":   newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName, p.Status.Phase = "n", v1.PodFailed }),
-		"foreign": newPod("p", "1", func(p *v1.Pod) { p.Spec.SchedulerName = "x" }),
+		"pending":   newPod("p", "1"),
+		"bound":     newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName = "n" }),
+		"moved":     newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName = "m" }),
+		"failed":    newPod("p", "1", func(p *v1.Pod) { p.Status.Phase = v1.PodFailed }),
+		"ended":     newPod("p", "1", func(p *v1.Pod) { p.Spec.NodeName, p.Status.Phase = "n", v1.PodFailed }),
+		"nominated": newPod("p", "1", func(p *v1.Pod) { p.Status.NominatedNodeName = "n" }),
+		"foreign":   newPod("p", "1", func(p *v1.Pod) { p.Spec.SchedulerName = "x" }),
 	}
 	const (
 		nowhere = "queue 0, cache 0, assumed 0"
 		queued  = "queue 1, cache 0, assumed 0"
+		flying  = "queue 1, cache 1, assumed 1"
 		assumed = "queue 0, cache 1, assumed 1"
 		counted = "queue 0, cache 1, assumed 0"
 	)
@@ -59,6 +62,11 @@ func TestPodHistories(t *testing.T) {
 		{"bound by somebody else and deleted in one change", "show pending; gone bound", nowhere},
 		{"given to another scheduler", "show pending; assume; bound; show foreign", nowhere},
 		{"still in the queue", "show pending", queued},
+		{"nominated", "show pending; show nominated", queued + ", nominated 1"},
+		{"nominated and assumed", "show nominated; assume", flying},
+		{"nominated while it is assumed", "show pending; assume; show nominated", flying},
+		{"nominated while it is assumed, and given up", "show pending; assume; show nominated; give up", queued + ", nominated 1"},
+		{"nominated, assumed and bound", "show nominated; assume; bound; show bound", counted},
 		{"deleted from the queue", "show pending; relist pending", nowhere},
 	} {
 		t.Run(history.name, func(t *testing.T) {
@@ -120,6 +128,9 @@ func (h *podHistory) play(step string) {
 		h.claim()
 	case "bound":
 		h.s.queue.Done("p")
+	case "give":
+		h.s.giveUp(context.Background(), h.taken, framework.NewStatus(framework.Unschedulable, "no"))
+		h.s.workers.Wait()
 	default:
 		h.t.Fatalf("unknown step %q", step)
 	}
@@ -146,7 +157,11 @@ func (h *podHistory) where() string {
 		queued += n
 	}
 	_, pods, assumed := h.s.cache.Counts()
-	return fmt.Sprintf("queue %d, cache %d, assumed %d", queued, pods, assumed)
+	where := fmt.Sprintf("queue %d, cache %d, assumed %d", queued, pods, assumed)
+	if n := len(h.s.nominator.NominatedPodsForNode("n")); n > 0 {
+		where += fmt.Sprintf(", nominated %d", n)
+	}
+	return where
 }
 
 // TestSchedulerWaitsForClaims: a pod waits for its claims with the reason in its condition, and goes on when they are bound.
