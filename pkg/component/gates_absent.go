@@ -20,7 +20,6 @@ func absentGates() map[string]string {
 		"HPAConfigurableTolerance":            "there is no controller of HorizontalPodAutoscalers yet",
 		"MutableCSINodeAllocatableCount":      "there are no CSI volumes yet",
 		"NodeDeclaredFeatures":                "nodes declare no features, and nobody looks at them",
-		"NominatedNodeNameForExpectation":     "the scheduler nominates a node only where it preempts",
 		"OpportunisticBatching":               "each pod is scheduled by itself",
 		"RecoverVolumeExpansionFailure":       "there is no controller that expands volumes yet",
 		"SchedulerAsyncPreemption":            "pods are preempted within the scheduling of the pod that needs their place",

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	v1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 func (s *Scheduler) startBinding(ctx context.Context, a *attempt, wait bool) {
 	if wait {
 		s.workers.Go(func() {
+			s.expect(ctx, a)
 			if status := a.profile.WaitOnPermit(ctx, a.pod); !status.IsSuccess() {
 				s.giveUp(ctx, a, status)
 				return
@@ -67,6 +69,30 @@ func (s *Scheduler) bind(ctx context.Context, a *attempt) {
 	a.profile.RunPostBindPlugins(ctx, a.state, a.pod, a.node)
 }
 
+// expect writes where the pod is going to run, before something that may take long, once an attempt. Whoever adds nodes can
+// count on it, and a scheduler that starts anew begins there (KEP-5278). The pod is bound all the same if it cannot be
+// written.
+func (s *Scheduler) expect(ctx context.Context, a *attempt) {
+	if a.expected || a.pod.Status.NominatedNodeName == a.node {
+		return
+	}
+	a.expected = true
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": a.pod.UID}, "status": map[string]any{"nominatedNodeName": a.node}})
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "Could not make patch of pod status", "pod", klog.KObj(a.pod))
+		return
+	}
+	if !a.hasSlot {
+		select {
+		case s.bindings <- struct{}{}:
+			defer s.freeSlot()
+		case <-ctx.Done():
+			return
+		}
+	}
+	s.patchStatus(ctx, a.pod, patch)
+}
+
 // preBind does what must be done before the pod is bound. Preemption may cancel it.
 func (s *Scheduler) preBind(ctx context.Context, a *attempt) *framework.Status {
 	status := a.profile.RunPreBindPreFlights(ctx, a.state, a.pod, a.node)
@@ -76,6 +102,7 @@ func (s *Scheduler) preBind(ctx context.Context, a *attempt) *framework.Status {
 	if !status.IsSuccess() {
 		return status
 	}
+	s.expect(ctx, a)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a.profile.AddPodInPreBind(a.pod.UID, cancel)

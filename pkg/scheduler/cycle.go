@@ -33,6 +33,8 @@ type attempt struct {
 	node string
 	// hasSlot says that the attempt is in a goroutine with a binding slot.
 	hasSlot bool
+	// expected says that the node has been written into the pod's status.
+	expected bool
 }
 
 // schedule runs one pod's cycle, and starts its binding when it has found a node.

@@ -25,6 +25,7 @@ import (
 	configv1 "k8s.io/kube-scheduler/config/v1"
 
 	"github.com/proa-sh/proa/pkg/scheduler/config"
+	"github.com/proa-sh/proa/pkg/scheduler/profile"
 )
 
 // cluster is a scheduler on a fake API server whose pods/binding works.
@@ -33,6 +34,7 @@ type cluster struct {
 	client *fake.Clientset
 	// bindError, when it returns one, makes a binding fail.
 	bindError func(binding *v1.Binding) error
+	factories map[string]profile.Factory
 
 	mu     sync.Mutex
 	events []string
@@ -58,7 +60,7 @@ func (c *cluster) run(cfg *configv1.KubeSchedulerConfiguration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	factory := informers.NewSharedInformerFactory(c.client, 0)
-	s, err := New(Config{Informers: factory, Client: c.client, Configuration: cfg})
+	s, err := New(Config{Informers: factory, Client: c.client, Configuration: cfg, Factories: c.factories})
 	if err != nil {
 		t.Fatal(err)
 	}
