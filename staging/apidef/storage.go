@@ -65,7 +65,7 @@ const nameField = "metadata.name"
 
 // storeOptions tells the watch cache how to read and index objects.
 func (r *Resource[T, P]) storeOptions(options generic.RESTOptionsGetter) *generic.StoreOptions {
-	out := &generic.StoreOptions{RESTOptions: options, AttrFunc: r.attributes}
+	out := &generic.StoreOptions{RESTOptions: withTexts[T](options), AttrFunc: r.attributes}
 	if r.Indexed == nameField {
 		out.TriggerFunc = map[string]storage.IndexerFunc{nameField: func(o runtime.Object) string { return o.(P).GetName() }}
 	}
