@@ -58,7 +58,7 @@ func isFailed(job *batch.Job, pod *v1.Pod) bool {
 }
 
 // count makes the tally.
-func count(job *batch.Job, all []*v1.Pod, now time.Time) tally {
+func count(job *batch.Job, all []*v1.Pod) tally {
 	t := tally{
 		succeeded: int(job.Status.Succeeded), failed: int(job.Status.Failed),
 		lastFailed: map[int]*v1.Pod{},
@@ -75,7 +75,7 @@ func count(job *batch.Job, all []*v1.Pod, now time.Time) tally {
 		case pod.Status.Phase == v1.PodSucceeded:
 			t.success(job, pod, known)
 		case isFailed(job, pod):
-			t.failure(job, pod, known, now)
+			t.failure(job, pod, known)
 		case pod.DeletionTimestamp != nil:
 		case !tracked(pod):
 			t.given = append(t.given, pod)
@@ -147,7 +147,7 @@ func (t *tally) success(job *batch.Job, pod *v1.Pod, known map[types.UID]bool) {
 }
 
 // failure notes a failed pod, as the failure policy says.
-func (t *tally) failure(job *batch.Job, pod *v1.Pod, known map[types.UID]bool, now time.Time) {
+func (t *tally) failure(job *batch.Job, pod *v1.Pod, known map[types.UID]bool) {
 	if !tracked(pod) && pod.DeletionTimestamp != nil {
 		return // counted, or deleted by the Job itself
 	}
@@ -178,7 +178,7 @@ func (t *tally) failure(job *batch.Job, pod *v1.Pod, known map[types.UID]bool, n
 		}
 	}
 	t.uncounted.Failed = append(t.uncounted.Failed, pod.UID)
-	t.newFailures = append(t.newFailures, failedAt(pod, now))
+	t.newFailures = append(t.newFailures, endedAt(pod))
 }
 
 // full says whether no more pods can be written down now.
@@ -206,24 +206,4 @@ func (t *tally) failIndexes(job *batch.Job) {
 // totals are successes and failures, those that are not in the counters yet included.
 func (t *tally) totals() (succeeded, failed int) {
 	return t.succeeded + len(t.uncounted.Succeeded), t.failed + len(t.uncounted.Failed)
-}
-
-// failedAt is when a pod failed, as far as it tells.
-func failedAt(pod *v1.Pod, now time.Time) time.Time {
-	var last time.Time
-	for _, statuses := range [][]v1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
-		for i := range statuses {
-			if ended := statuses[i].State.Terminated; ended != nil && ended.FinishedAt.After(last) {
-				last = ended.FinishedAt.Time
-			}
-		}
-	}
-	switch {
-	case !last.IsZero():
-		return last
-	case pod.DeletionTimestamp != nil && pod.DeletionTimestamp.Time.Before(now):
-		return pod.DeletionTimestamp.Time
-	default:
-		return now
-	}
 }

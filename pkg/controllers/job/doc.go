@@ -6,7 +6,7 @@
 // Counting is exact across crashes: an ended pod is first written into status.uncountedTerminatedPods, then loses its
 // finalizer, then is moved into the counters. A pod without the finalizer has been counted.
 //
-// count.go counts, rules.go applies the pod failure and success policies, plan.go decides, indexes.go writes sets of
+// backoff.go knows how long the next pod must wait, count.go counts, rules.go applies the pod failure and success policies, plan.go decides, indexes.go writes sets of
 // numbers. plan_test.go, rules_test.go and indexes_test.go show the decisions, controller_test.go whole
 // Jobs.
 package job

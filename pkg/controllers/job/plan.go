@@ -14,45 +14,8 @@ import (
 	"github.com/proa-sh/proa/pkg/pods"
 )
 
-const (
-	// burst is how many pods one reconciliation creates or deletes at most; the next one goes on.
-	burst = 500
-	// firstPause doubles with each failure in a row up to longestPause.
-	firstPause   = 10 * time.Second
-	longestPause = 10 * time.Minute
-)
-
-// memory is how many of a Job's pods have failed since one has succeeded, which the status has no place for.
-type memory struct {
-	failures int       // in a row
-	last     time.Time // of the last failure
-}
-
-// after is the memory when a tally is known.
-func (m memory) after(t tally) memory {
-	if t.newSuccess {
-		m = memory{}
-	}
-	for _, at := range t.newFailures {
-		m.failures++
-		if at.After(m.last) {
-			m.last = at
-		}
-	}
-	return m
-}
-
-// pause is how long after failures in a row the next pod must wait.
-func pause(failures int, last, now time.Time) time.Duration {
-	if failures <= 0 {
-		return 0
-	}
-	wait := longestPause
-	if failures < 7 { // 10 s doubled six times is more than ten minutes
-		wait = firstPause << (failures - 1)
-	}
-	return max(last.Add(wait).Sub(now), 0)
-}
+// burst is how many pods one reconciliation creates or deletes at most; the next one goes on.
+const burst = 500
 
 // observed is what a plan is made from. Nothing in it is modified.
 type observed struct {
@@ -86,8 +49,8 @@ type outcome struct {
 
 // plan decides the next step of a Job that has not ended.
 func plan(o observed) outcome {
-	t := count(o.job, o.pods, o.now)
-	out := outcome{tally: t, memory: o.memory.after(t)}
+	t := count(o.job, o.pods)
+	out := outcome{tally: t, memory: o.memory.after(t).atLeast(streak(o.job, o.pods))}
 	out.ending = o.decide(t)
 	switch {
 	case out.ending != nil:
@@ -251,7 +214,7 @@ func (o observed) fillIndexes(out *outcome, busy map[int]bool, missing int) {
 			if judgeFailure(o.job, last).action == batch.PodFailurePolicyActionIgnore {
 				pod.failures, pod.ignored = failuresOf(last), ignoredOf(last)+1
 			}
-			if left := pause(pod.failures+pod.ignored, failedAt(last, o.now), o.now); left > 0 {
+			if left := pause(pod.failures+pod.ignored, endedAt(last), o.now); left > 0 {
 				if out.after == 0 || left < out.after {
 					out.after = left
 				}
