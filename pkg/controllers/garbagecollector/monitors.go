@@ -18,8 +18,9 @@ const (
 	// secondLook is how long after a change of the kinds they are discovered once more: a server announces new kinds
 	// a little after their definition says that they are established.
 	secondLook = 2 * time.Second
-	// retryDiscovery is the pause after groups did not answer.
-	retryDiscovery = 5 * time.Second
+	// firstRetry is the pause after groups did not answer; it doubles each time up to longestRetry, which is how often one that
+	// stays away is asked for. When it comes back, its APIService says so, and everything is discovered at once.
+	firstRetry, longestRetry = 5 * time.Second, time.Minute
 	// listing is how long a kind may take to be listed before the others go on without it: one kind whose server is
 	// broken must not stop the collection of all.
 	listing = 30 * time.Second
@@ -77,6 +78,7 @@ func (m *monitors) run(ctx context.Context) {
 	again := time.NewTimer(time.Hour)
 	again.Stop()
 	defer again.Stop()
+	pause := firstRetry
 	for {
 		first := false
 		select {
@@ -96,10 +98,13 @@ func (m *monitors) run(ctx context.Context) {
 		switch {
 		case err != nil || partial:
 			klog.FromContext(ctx).V(2).Info("Not all kinds of objects are known; trying again", "reason", err)
-			again.Reset(retryDiscovery)
+			again.Reset(pause)
+			pause = min(2*pause, longestRetry)
+			continue
 		case first:
 			again.Reset(secondLook)
 		}
+		pause = firstRetry
 	}
 }
 
