@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -15,9 +16,10 @@ import (
 var update = flag.Bool("update", false, "rewrite the recorded output of histories")
 
 // TestMain takes the libraries' pause after errors away: it remembers the time of the last one over the ends of bubbles,
-// whose clocks are not one.
+// whose clocks are not one. And it lets panics end the test, which the libraries would make errors of.
 func TestMain(m *testing.M) {
 	utilruntime.ErrorHandlers = nil
+	utilruntime.PanicHandlers = []func(context.Context, any){func(_ context.Context, fault any) { panic(fault) }}
 	os.Exit(m.Run())
 }
 

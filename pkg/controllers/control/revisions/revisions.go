@@ -151,8 +151,12 @@ func Next(owner Owner, existing []*apps.ControllerRevision) (Step, error) {
 	return Step{Newest: fresh, Create: true}, nil
 }
 
-// Forgotten are the revisions beyond limit that live says nobody uses, oldest first.
+// Forgotten are the revisions beyond limit that live says nobody uses, oldest first. A negative limit, which a StatefulSet may
+// have, keeps all.
 func Forgotten(existing []*apps.ControllerRevision, limit int, live func(*apps.ControllerRevision) bool) []*apps.ControllerRevision {
+	if limit < 0 {
+		return nil
+	}
 	var unused []*apps.ControllerRevision
 	for _, revision := range Sort(existing) {
 		if !live(revision) {

@@ -94,6 +94,9 @@ func TestForgotten(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "c"}, got); diff != "" {
 		t.Errorf("forgotten (-want +got):\n%s", diff)
 	}
+	if got := Forgotten(all, -1, func(*apps.ControllerRevision) bool { return false }); len(got) > 0 {
+		t.Errorf("a negative limit forgets %d", len(got))
+	}
 }
 
 func TestCollisionsChangeTheName(t *testing.T) {
