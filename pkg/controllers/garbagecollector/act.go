@@ -14,35 +14,41 @@ import (
 	"github.com/proa-sh/proa/pkg/controllers/control"
 )
 
-// act does the actions in order, and stops at the first that fails. A conflict means that the graph was behind; the
-// change that it had not seen wakes the node, or the retry does.
-func (c *Controller) act(ctx context.Context, n *node, actions []action) error {
-	for _, a := range actions {
-		var err error
-		switch a := a.(type) {
-		case forgetOwners:
-			err = c.patch(ctx, n, "ownerReferences", without(n.owners(), a.references))
-		case unblock:
-			err = c.patch(ctx, n, "ownerReferences", unblocked(n.owners()))
-		case dropFinalizer:
-			err = c.patch(ctx, n, "finalizers", slices.DeleteFunc(slices.Clone(n.object.GetFinalizers()), func(f string) bool { return f == a.finalizer }))
-		case orphan:
-			err = control.All(ctx, len(a.dependents), func(ctx context.Context, i int) error {
-				one := a.dependents[i]
-				return c.patch(ctx, one, "ownerReferences", slices.DeleteFunc(slices.Clone(one.owners()), func(ref metav1.OwnerReference) bool { return ref.UID == n.uid() }))
-			})
-		case remove:
-			err = c.remove(ctx, n, a.policy)
-		case wakeDependents:
-			for _, one := range a.dependents {
-				c.trigger.Wake(control.KeyOf("", string(one.uid())))
-			}
+// act does what was planned, and stops at the first thing that fails. A conflict means that the graph was behind; the change
+// that it had not seen wakes the node, or the retry does.
+func (c *Controller) act(ctx context.Context, n *node, out outcome) error {
+	steps := []struct {
+		wanted bool
+		do     func() error
+	}{
+		{len(out.forget) > 0, func() error { return c.patch(ctx, n, "ownerReferences", without(n.owners(), out.forget)) }},
+		{out.unblock, func() error { return c.patch(ctx, n, "ownerReferences", unblocked(n.owners())) }},
+		{len(out.orphan) > 0, func() error { return c.orphan(ctx, n, out.orphan) }},
+		{out.finalizer != "", func() error {
+			return c.patch(ctx, n, "finalizers", slices.DeleteFunc(slices.Clone(n.object.GetFinalizers()), func(f string) bool { return f == out.finalizer }))
+		}},
+		{out.remove != "", func() error { return c.remove(ctx, n, out.remove) }},
+	}
+	for _, step := range steps {
+		if !step.wanted {
+			continue
 		}
-		if err != nil {
+		if err := step.do(); err != nil {
 			return err
 		}
 	}
+	for _, one := range out.wake {
+		c.trigger.Wake(control.KeyOf("", string(one.uid())))
+	}
 	return nil
+}
+
+// orphan takes the references to n from its dependents.
+func (c *Controller) orphan(ctx context.Context, n *node, dependents []*node) error {
+	return control.All(ctx, len(dependents), func(ctx context.Context, i int) error {
+		one := dependents[i]
+		return c.patch(ctx, one, "ownerReferences", slices.DeleteFunc(slices.Clone(one.owners()), func(ref metav1.OwnerReference) bool { return ref.UID == n.uid() }))
+	})
 }
 
 func without(refs, forgotten []metav1.OwnerReference) []metav1.OwnerReference {

@@ -147,7 +147,8 @@ func (c *Controller) change(f func(*graph) []types.UID) {
 func (c *Controller) Reconcile(ctx context.Context, key control.Key) (control.Result, error) {
 	uid := types.UID(key.Name)
 	c.mu.Lock()
-	n, dependents := c.graph.nodes[uid], c.graph.dependentsOf(uid)
+	n := c.graph.nodes[uid]
+	o := observed{node: n, dependents: c.graph.dependentsOf(uid), circle: c.graph.waitsForItself(n)}
 	c.mu.Unlock()
 	if n == nil {
 		return control.Result{}, nil
@@ -156,13 +157,14 @@ func (c *Controller) Reconcile(ctx context.Context, key control.Key) (control.Re
 		if (n.foreground() || n.orphaning()) && !c.monitors.synced() {
 			return control.Result{RequeueAfter: unlisted}, nil
 		}
-		return control.Result{}, c.act(ctx, n, decideEnding(n, dependents))
+		return control.Result{}, c.act(ctx, n, plan(o))
 	}
 	owners, again, err := c.classify(ctx, n)
 	if err != nil {
 		return control.Result{}, err
 	}
-	return control.Result{RequeueAfter: again}, c.act(ctx, n, decideDependent(n, owners, dependents))
+	o.owners = owners
+	return control.Result{RequeueAfter: again}, c.act(ctx, n, plan(o))
 }
 
 // classify finds out what has become of the owners of n, in the order of its references. again is when an owner must be looked for again.

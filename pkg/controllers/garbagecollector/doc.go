@@ -9,7 +9,7 @@
 // only in the version in which its owners were seen (precondition), so that a stale graph can delay a deletion but
 // never cause a wrong one. Foreground deletion and orphaning wait until all kinds have been listed.
 //
-// graph.go keeps the graph, decide.go decides, controller.go observes and acts, monitors.go follows the kinds.
-// graph_test.go and decide_test.go show the pure parts, controller_test.go whole cascades against an API server in the
+// graph.go keeps the graph, plan.go decides, controller.go observes and acts, monitors.go follows the kinds.
+// graph_test.go and plan_test.go show the pure parts, controller_test.go whole cascades against an API server in the
 // process.
 package garbagecollector

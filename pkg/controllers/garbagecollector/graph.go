@@ -37,6 +37,11 @@ func (n *node) blocks(owner types.UID) bool {
 	})
 }
 
+// blocksAny says whether some owner must wait for the node.
+func (n *node) blocksAny() bool {
+	return slices.ContainsFunc(n.owners(), func(ref metav1.OwnerReference) bool { return n.blocks(ref.UID) })
+}
+
 // graph holds the nodes and who depends on whom. Its methods return the UIDs of nodes that need a look.
 type graph struct {
 	nodes map[types.UID]*node
@@ -146,6 +151,33 @@ func (g *graph) dependentsOf(owner types.UID) []*node {
 		all = append(all, n)
 	}
 	return all
+}
+
+// waitsForItself says whether n is deleted in the foreground and waits, over others that are too, for its own end: nobody would
+// ever go first. It may be nil.
+func (g *graph) waitsForItself(n *node) bool {
+	if n == nil || !n.foreground() {
+		return false
+	}
+	seen := map[types.UID]struct{}{}
+	next := []types.UID{n.uid()}
+	for len(next) > 0 {
+		owner := next[len(next)-1]
+		next = next[:len(next)-1]
+		for uid, d := range g.dependents[owner] {
+			if !d.foreground() || !d.blocks(owner) {
+				continue
+			}
+			if uid == n.uid() {
+				return true
+			}
+			if _, twice := seen[uid]; !twice {
+				seen[uid] = struct{}{}
+				next = append(next, uid)
+			}
+		}
+	}
+	return false
 }
 
 // reaches says whether ref, in an object like dependent, can mean owner: kind and name are as referred to, and the owner is

@@ -18,65 +18,66 @@ const (
 	waiting
 )
 
-// action is one thing to do with an object: forgetOwners, remove, dropFinalizer, orphan or wakeDependents.
-type action interface{ isAction() }
+// observed is what a plan is made from. Nothing in it is modified.
+type observed struct {
+	node       *node
+	dependents []*node
+	// owners are the states of the node's owners, in the order of its references; not known of a node that is being deleted.
+	owners []state
+	// circle says that the node, which is deleted in the foreground, waits for itself in the end.
+	circle bool
+}
 
-// forgetOwners takes these references to owners away.
-type forgetOwners struct{ references []metav1.OwnerReference }
+// outcome is what to do with an object, in this order. At the first thing that fails the rest is left for the next time.
+type outcome struct {
+	// forget are the references to owners that are taken away.
+	forget []metav1.OwnerReference
+	// unblock lets the object's owners go before it, which ends a circle of objects that wait for each other. Then its owners
+	// are gone, and it follows.
+	unblock bool
+	// orphan are the dependents from which the reference to the object is taken.
+	orphan []*node
+	// finalizer is taken away; "" is none.
+	finalizer string
+	// remove is how the object is deleted; "" is not at all.
+	remove metav1.DeletionPropagation
+	// wake are the dependents that are to see that their owner waits for them.
+	wake []*node
+}
 
-// remove deletes the object.
-type remove struct{ policy metav1.DeletionPropagation }
+// plan decides what becomes of an object.
+func plan(o observed) outcome {
+	if o.node.deleting() {
+		return o.planEnding()
+	}
+	return o.planDependent()
+}
 
-// dropFinalizer takes a finalizer away.
-type dropFinalizer struct{ finalizer string }
-
-// orphan takes the reference to the object from these dependents.
-type orphan struct{ dependents []*node }
-
-// wakeDependents lets these dependents see that their owner waits for them.
-type wakeDependents struct{ dependents []*node }
-
-// unblock lets the object's owners go before it, which ends a circle of objects that wait for each other. Then its
-// owners are gone, and it follows.
-type unblock struct{}
-
-func (forgetOwners) isAction()   {}
-func (remove) isAction()         {}
-func (dropFinalizer) isAction()  {}
-func (orphan) isAction()         {}
-func (wakeDependents) isAction() {}
-func (unblock) isAction()        {}
-
-// decideEnding decides what an object that is being deleted needs, given its dependents.
-func decideEnding(n *node, dependents []*node) []action {
+// planEnding decides what an object that is being deleted needs.
+func (o observed) planEnding() outcome {
+	n := o.node
 	switch {
 	case n.orphaning():
-		if len(dependents) > 0 {
-			return []action{orphan{dependents}, dropFinalizer{metav1.FinalizerOrphanDependents}}
-		}
-		return []action{dropFinalizer{metav1.FinalizerOrphanDependents}}
+		return outcome{orphan: o.dependents, finalizer: metav1.FinalizerOrphanDependents}
 	case n.foreground():
-		blocking := slices.DeleteFunc(slices.Clone(dependents), func(d *node) bool { return !d.blocks(n.uid()) })
+		blocking := slices.DeleteFunc(slices.Clone(o.dependents), func(d *node) bool { return !d.blocks(n.uid()) })
 		if len(blocking) == 0 {
-			return []action{dropFinalizer{metav1.FinalizerDeleteDependents}}
+			return outcome{finalizer: metav1.FinalizerDeleteDependents}
 		}
-		fresh := slices.DeleteFunc(blocking, (*node).deleting)
-		if len(fresh) == 0 {
-			return nil
-		}
-		return []action{wakeDependents{fresh}}
+		return outcome{unblock: o.circle && n.blocksAny(), wake: slices.DeleteFunc(blocking, (*node).deleting)}
 	default:
-		return nil
+		return outcome{}
 	}
 }
 
-// decideDependent decides what becomes of an object whose owners are in these states, in their order. Two references may
-// have one UID, of which one means its object and the other none.
-func decideDependent(n *node, owners []state, dependents []*node) []action {
+// planDependent decides what becomes of an object for its owners. Two references may have one UID, of which one means its
+// object and the other none.
+func (o observed) planDependent() outcome {
+	n := o.node
 	var gone, wait []metav1.OwnerReference
 	alive := 0
 	for i, ref := range n.owners() {
-		switch owners[i] {
+		switch o.owners[i] {
 		case dangling:
 			gone = append(gone, ref)
 		case waiting:
@@ -86,23 +87,21 @@ func decideDependent(n *node, owners []state, dependents []*node) []action {
 		}
 	}
 	switch {
-	case len(n.owners()) == 0:
-		return nil
-	case alive > 0 && len(gone)+len(wait) == 0:
-		return nil
+	case len(gone)+len(wait) == 0:
+		return outcome{}
 	case alive > 0:
-		return []action{forgetOwners{append(gone, wait...)}}
-	case len(wait) > 0 && len(dependents) > 0:
+		return outcome{forget: append(gone, wait...)}
+	case len(wait) > 0 && len(o.dependents) > 0:
 		// The owner waits for this object and so for its dependents: they end in the foreground too.
-		if slices.ContainsFunc(dependents, (*node).foreground) {
-			return []action{unblock{}}
+		if slices.ContainsFunc(o.dependents, (*node).foreground) {
+			return outcome{unblock: true}
 		}
-		return []action{remove{metav1.DeletePropagationForeground}}
+		return outcome{remove: metav1.DeletePropagationForeground}
 	case n.hasFinalizer(metav1.FinalizerOrphanDependents):
-		return []action{remove{metav1.DeletePropagationOrphan}}
+		return outcome{remove: metav1.DeletePropagationOrphan}
 	case n.hasFinalizer(metav1.FinalizerDeleteDependents):
-		return []action{remove{metav1.DeletePropagationForeground}}
+		return outcome{remove: metav1.DeletePropagationForeground}
 	default:
-		return []action{remove{metav1.DeletePropagationBackground}}
+		return outcome{remove: metav1.DeletePropagationBackground}
 	}
 }

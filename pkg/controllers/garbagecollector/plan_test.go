@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func describe(actions []action) string {
+func describe(out outcome) string {
 	var words []string
 	names := func(nodes []*node) (all []string) {
 		for _, n := range nodes {
@@ -16,43 +16,49 @@ func describe(actions []action) string {
 		}
 		return all
 	}
-	for _, a := range actions {
-		switch a := a.(type) {
-		case forgetOwners:
-			var forgotten []string
-			for _, ref := range a.references {
-				forgotten = append(forgotten, ref.Kind+"/"+ref.Name)
-			}
-			words = append(words, fmt.Sprintf("forget %v", forgotten))
-		case remove:
-			words = append(words, "remove "+string(a.policy))
-		case dropFinalizer:
-			words = append(words, "drop "+a.finalizer)
-		case orphan:
-			words = append(words, fmt.Sprintf("orphan %v", names(a.dependents)))
-		case wakeDependents:
-			words = append(words, fmt.Sprintf("wake %v", names(a.dependents)))
-		case unblock:
-			words = append(words, "unblock")
+	if out.forget != nil {
+		var forgotten []string
+		for _, ref := range out.forget {
+			forgotten = append(forgotten, ref.Kind+"/"+ref.Name)
 		}
+		words = append(words, fmt.Sprintf("forget %v", forgotten))
+	}
+	if out.unblock {
+		words = append(words, "unblock")
+	}
+	if len(out.orphan) > 0 {
+		words = append(words, fmt.Sprintf("orphan %v", names(out.orphan)))
+	}
+	if out.finalizer != "" {
+		words = append(words, "drop "+out.finalizer)
+	}
+	if out.remove != "" {
+		words = append(words, "remove "+string(out.remove))
+	}
+	if len(out.wake) > 0 {
+		words = append(words, fmt.Sprintf("wake %v", names(out.wake)))
 	}
 	return strings.Join(words, ", ")
 }
 
-func TestDecideEnding(t *testing.T) {
+func TestPlanEnding(t *testing.T) {
 	const foreground, orphaning = "a deleting finalizer=foregroundDeletion", "a deleting finalizer=orphan"
 	tests := []struct {
 		name, node string
 		dependents []string
+		circle     bool
 		want       string
 	}{
-		{"nothing to do", "a deleting", nil, ""},
-		{"foreground without dependents", foreground, nil, "drop foregroundDeletion"},
-		{"foreground with dependents that do not block", foreground, []string{"b < a"}, "drop foregroundDeletion"},
-		{"foreground with dependents", foreground, []string{"b < a!", "c < a"}, "wake [b]"},
-		{"foreground with ending dependents", foreground, []string{"b deleting < a!"}, ""},
-		{"orphaning", orphaning, []string{"b < a!", "c < a"}, "orphan [b c], drop orphan"},
-		{"orphaning without dependents", orphaning, nil, "drop orphan"},
+		{"nothing to do", "a deleting", nil, false, ""},
+		{"foreground without dependents", foreground, nil, false, "drop foregroundDeletion"},
+		{"foreground with dependents that do not block", foreground, []string{"b < a"}, false, "drop foregroundDeletion"},
+		{"foreground with dependents", foreground, []string{"b < a!", "c < a"}, false, "wake [b]"},
+		{"foreground with ending dependents", foreground, []string{"b deleting < a!"}, false, ""},
+		{"foreground in a circle", foreground + " < b!", []string{"b deleting finalizer=foregroundDeletion < a!"}, true, "unblock"},
+		{"foreground in a circle that has been unblocked", foreground + " < b", []string{"b deleting finalizer=foregroundDeletion < a!"}, true, ""},
+		{"foreground, its own owner", foreground + " < a!", []string{foreground + " < a!"}, true, "unblock"},
+		{"orphaning", orphaning, []string{"b < a!", "c < a"}, false, "orphan [b c], drop orphan"},
+		{"orphaning without dependents", orphaning, nil, false, "drop orphan"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -60,14 +66,15 @@ func TestDecideEnding(t *testing.T) {
 			for _, text := range test.dependents {
 				dependents = append(dependents, parseNode(text))
 			}
-			if diff := cmp.Diff(test.want, describe(decideEnding(parseNode(test.node), dependents))); diff != "" {
+			n := parseNode(test.node)
+			if diff := cmp.Diff(test.want, describe(plan(observed{node: n, dependents: dependents, circle: test.circle}))); diff != "" {
 				t.Errorf("actions (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestDecideDependent(t *testing.T) {
+func TestPlanDependent(t *testing.T) {
 	tests := []struct {
 		name, node string
 		owners     []state
@@ -93,7 +100,7 @@ func TestDecideDependent(t *testing.T) {
 			for _, text := range test.dependents {
 				dependents = append(dependents, parseNode(text))
 			}
-			if diff := cmp.Diff(test.want, describe(decideDependent(parseNode(test.node), test.owners, dependents))); diff != "" {
+			if diff := cmp.Diff(test.want, describe(plan(observed{node: parseNode(test.node), owners: test.owners, dependents: dependents}))); diff != "" {
 				t.Errorf("actions (-want +got):\n%s", diff)
 			}
 		})
