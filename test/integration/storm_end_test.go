@@ -50,7 +50,7 @@ func (s *storm) deleteAll() {
 func (s *storm) left() []string {
 	var out []string
 	for _, k := range s.kinds {
-		if !k.stored || k.Kind == "Event" || k.Kind == "Lease" {
+		if !k.stored || k.Kind == "Lease" {
 			continue
 		}
 		list, err := s.client.Resource(k.GroupVersionResource).List(s.Context(), metav1.ListOptions{})
@@ -62,8 +62,10 @@ func (s *storm) left() []string {
 			if s.before[strings.Join([]string{k.String(), u.GetNamespace(), u.GetName()}, " ")] {
 				continue
 			}
-			out = append(out, asYAML(&u))
 			s.release(k, &u)
+			if k.Kind != "Event" { // controllers tell of what goes as long as something does
+				out = append(out, asYAML(&u))
+			}
 		}
 	}
 	return out
