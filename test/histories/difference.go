@@ -49,6 +49,36 @@ func difference(before, after map[string]any) string {
 	return "\n  " + strings.Join(changes, "\n  ")
 }
 
+// leftOf tells which items of a list have gone and which still end.
+func leftOf(before, after map[string]any) string {
+	left := itemsOf(after)
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(itemsOf(before))) {
+		switch item, there := left[name]; {
+		case !there:
+			words = append(words, name+" gone")
+		case item["deletionTimestamp"] != nil:
+			words = append(words, name+" ends")
+		default:
+			words = append(words, name+" stays")
+		}
+	}
+	return ": " + strings.Join(words, ", ")
+}
+
+// itemsOf is the metadata of a list's items by their names.
+func itemsOf(list map[string]any) map[string]map[string]any {
+	out := map[string]map[string]any{}
+	items, _ := list["items"].([]any)
+	for _, item := range items {
+		object, _ := item.(map[string]any)
+		metadata, _ := object["metadata"].(map[string]any)
+		name, _ := metadata["name"].(string)
+		out[name] = metadata
+	}
+	return out
+}
+
 func merged(a, b map[string]string) map[string]string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)

@@ -35,6 +35,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/api"
 	"github.com/proa-sh/proa/pkg/apiserver/inprocess"
+	"github.com/proa-sh/proa/pkg/apiserver/registry"
 	"github.com/proa-sh/proa/staging/apidef"
 )
 
@@ -124,6 +125,9 @@ func (s *server) install(container *restful.Container, g apidef.Group) (metav1.A
 			versions[version] = map[string]rest.Storage{}
 		}
 		maps.Copy(versions[version], opened.Served)
+		if names.Resource() == (schema.GroupResource{Resource: "namespaces"}) {
+			versions[version]["namespaces"] = registry.Namespaces(opened.Store)
+		}
 	}
 	for version, storage := range versions {
 		root := "/apis"

@@ -39,6 +39,17 @@ func (c *call) order() string {
 // write says whether the request changes anything.
 func (c *call) write() bool { return c.method != http.MethodGet }
 
+// ofCollection says whether the request deletes all objects of a kind.
+func (c *call) ofCollection() bool { return c.method == http.MethodDelete && len(parts(c.path)) == 1 }
+
+// difference tells what the request has changed.
+func (c *call) difference(before, after map[string]any) string {
+	if c.ofCollection() {
+		return leftOf(before, after)
+	}
+	return difference(before, after)
+}
+
 // wires carry the requests of all controllers. A request waits until the world decides what becomes of it, so nothing
 // happens at the same time as something else, and everything can happen in any order.
 type wires struct {

@@ -295,7 +295,7 @@ func (w *World) serve(c *call) {
 		case v.status != 0:
 			line += fmt.Sprintf(": %d %s", v.status, http.StatusText(v.status))
 		default:
-			line += difference(before, w.object(c))
+			line += c.difference(before, w.object(c))
 		}
 		w.note("%s", line)
 	}
@@ -339,6 +339,9 @@ func letters(n int) string {
 func (w *World) describe(c *call) string {
 	verb := map[string]string{http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete", http.MethodGet: "get"}[c.method]
 	name := nameOf(c)
+	if c.ofCollection() {
+		name = "all"
+	}
 	if sub := subresourceOf(c.path); sub != "" {
 		name += " " + sub
 	}
@@ -358,7 +361,11 @@ func parts(p string) []string {
 	return all
 }
 
+// resourceOf is the resource that a request is about; of one to discovery it is the path, such as apis/policy/v1.
 func resourceOf(p string) string {
+	if path := strings.Trim(p, "/"); strings.Count(path, "/") < 2 || strings.HasPrefix(path, "apis/") && strings.Count(path, "/") == 2 {
+		return path
+	}
 	if all := parts(p); len(all) > 0 {
 		return all[0]
 	}

@@ -23,12 +23,17 @@ func addNamespaces(_ context.Context, d *Dependencies, served Served) error {
 	if err != nil {
 		return err
 	}
+	served.add("", "v1", "namespaces", Namespaces(store))
+	return nil
+}
+
+// Namespaces serves the declared store of namespaces: a deletion begins by marking, and the last finalizer of the spec ends it.
+func Namespaces(store *genericregistry.Store) rest.Storage {
 	store.ShouldDeleteDuringUpdate = func(ctx context.Context, key string, obj, existing runtime.Object) bool {
 		n, ok := obj.(*corev1.Namespace)
 		return ok && len(n.Spec.Finalizers) == 0 && genericregistry.ShouldDeleteDuringUpdate(ctx, key, obj, existing)
 	}
-	served.add("", "v1", "namespaces", &namespaceStore{store})
-	return nil
+	return &namespaceStore{store}
 }
 
 // namespaceStore has every verb of a store but deletecollection.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -53,6 +54,7 @@ func (c content) discover() ([]resource, map[schema.GroupVersion]error, error) {
 			}
 		}
 	}
+	slices.SortFunc(all, func(a, b resource) int { return strings.Compare(a.String(), b.String()) }) // the library's order is an accident
 	return all, failed, nil
 }
 
