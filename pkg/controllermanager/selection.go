@@ -26,7 +26,7 @@ func elsewhere() []string {
 	return []string{
 		"cloud-node-lifecycle-controller", "device-taint-eviction-controller", "ephemeral-volume-controller",
 		"horizontal-pod-autoscaler-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
-		"legacy-serviceaccount-token-cleaner-controller", "node-route-controller", "persistentvolume-attach-detach-controller",
+		"node-route-controller", "persistentvolume-attach-detach-controller",
 		"persistentvolume-binder-controller", "persistentvolume-expander-controller", "persistentvolume-protection-controller",
 		"persistentvolumeclaim-protection-controller", "podcertificaterequest-cleaner-controller", "resourceclaim-controller",
 		"selinux-warning-controller", "service-cidr-controller", "service-lb-controller",

@@ -16,6 +16,7 @@ import (
 	"github.com/proa-sh/proa/pkg/controllers/endpointslicemirroring"
 	"github.com/proa-sh/proa/pkg/controllers/garbagecollector"
 	"github.com/proa-sh/proa/pkg/controllers/job"
+	"github.com/proa-sh/proa/pkg/controllers/legacytoken"
 	"github.com/proa-sh/proa/pkg/controllers/namespace"
 	"github.com/proa-sh/proa/pkg/controllers/nodeipam"
 	"github.com/proa-sh/proa/pkg/controllers/nodelifecycle"
@@ -214,6 +215,13 @@ func All() []Entry {
 			Name: "token-cleaner-controller", Identity: "token-cleaner", Source: "token-cleaner", Workers: 1, OnRequest: true,
 			Reads: []string{"secrets"}, Writes: []string{"secrets"},
 			New: plain(bootstraptokens.NewCleaner),
+		},
+		{
+			Name: "legacy-serviceaccount-token-cleaner-controller", Identity: "legacy-service-account-token-cleaner", Source: "legacy-service-account-token-cleaner", Workers: 1,
+			Reads: []string{"secrets", "serviceaccounts", "configmaps", "pods"}, Writes: []string{"secrets"},
+			New: func(d control.Dependencies, s Settings) (control.Controller, error) {
+				return legacytoken.New(d, s.LegacyTokenPeriod)
+			},
 		},
 		{
 			Name: "garbage-collector-controller", Identity: "generic-garbage-collector", Source: "garbage-collector-controller", Workers: 20,

@@ -39,6 +39,8 @@ type Settings struct {
 	Shared []schema.GroupVersionResource
 	// MaxEndpointsPerSlice bounds the endpoints of one EndpointSlice.
 	MaxEndpointsPerSlice int32
+	// LegacyTokenPeriod is how long a token in a Secret may go unused before it is invalid, and then may stay.
+	LegacyTokenPeriod time.Duration
 }
 
 // NodeSettings say when a node counts as lost, and how fast pods are driven away.
@@ -74,5 +76,6 @@ func DefaultSettings() Settings {
 		SigningDuration:      365 * 24 * time.Hour,
 		TerminatedPods:       12500,
 		MaxEndpointsPerSlice: 100,
+		LegacyTokenPeriod:    365 * 24 * time.Hour,
 	}
 }

@@ -195,7 +195,7 @@ func place(n apidef.Names, namespace string) string {
 	return path.Join(prefix, "namespaces", namespace, n.Plural)
 }
 
-// namespace is where all namespaced objects of histories are.
+// namespace is where the objects of histories are, but for those that are created in another.
 const namespace = "ns"
 
 func (w *World) create(text string) error {
@@ -215,7 +215,11 @@ func (w *World) create(text string) error {
 	if data, err = json.Marshal(obj); err != nil {
 		return err
 	}
-	return w.send(w.client.CoreV1().RESTClient().Post().AbsPath(place(names, namespace)).Body(data))
+	where := namespace
+	if metadata, ok := obj["metadata"].(map[string]any); ok && metadata["namespace"] != nil {
+		where = fmt.Sprint(metadata["namespace"])
+	}
+	return w.send(w.client.CoreV1().RESTClient().Post().AbsPath(place(names, where)).Body(data))
 }
 
 func (w *World) send(request *rest.Request) error {

@@ -110,6 +110,13 @@ func config(transport http.RoundTripper) *rest.Config {
 	}
 }
 
+// settings are the default ones, but that tokens in Secrets grow old in ten days: a year has many.
+func settings() controllers.Settings {
+	s := controllers.DefaultSettings()
+	s.LegacyTokenPeriod = 10 * 24 * time.Hour
+	return s
+}
+
 // begin starts the controllers' program.
 func (w *World) begin() {
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
@@ -123,7 +130,7 @@ func (w *World) begin() {
 		}
 		made, err := entry.New(control.Dependencies{
 			Name: entry.Name, Informers: w.life.informers, Client: client, REST: connection, Workers: workers, Recorder: recorder{w, ctx, who},
-		}, controllers.DefaultSettings())
+		}, settings())
 		if err != nil {
 			w.t.Fatalf("make controller %q: %v", entry.Name, err)
 		}

@@ -54,7 +54,6 @@ func absentControllers() component.Table {
 		"horizontal-pod-autoscaler-initial-readiness-delay":   absent,
 		"horizontal-pod-autoscaler-sync-period":               absent,
 		"horizontal-pod-autoscaler-tolerance":                 absent,
-		"legacy-service-account-token-clean-up-period":        absent,
 	}
 }
 

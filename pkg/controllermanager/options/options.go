@@ -39,6 +39,8 @@ type Options struct {
 	Node                 controllers.NodeSettings
 	TerminatedPods       int
 	MaxEndpointsPerSlice int32
+	// LegacyTokenPeriod is how long a token in a Secret may go unused before it is invalid, and then may stay.
+	LegacyTokenPeriod time.Duration
 	// Workers are how many keys controllers handle at the same time, by controller.
 	Workers map[string]*int
 
@@ -78,7 +80,7 @@ func NewOptions() *Options {
 	o := &Options{
 		Controllers:     []string{"*"},
 		SigningDuration: defaults.SigningDuration, Node: defaults.Node,
-		TerminatedPods: defaults.TerminatedPods, MaxEndpointsPerSlice: defaults.MaxEndpointsPerSlice,
+		TerminatedPods: defaults.TerminatedPods, MaxEndpointsPerSlice: defaults.MaxEndpointsPerSlice, LegacyTokenPeriod: defaults.LegacyTokenPeriod,
 		Workers:  map[string]*int{},
 		Election: component.NewElection("kube-controller-manager"),
 		Serving:  component.NewServing("kube-controller-manager", 10257),
@@ -112,6 +114,7 @@ func (o *Options) AddFlags(sets *cliflag.NamedFlagSets) {
 	misc.StringVar(&o.ServiceAccountKeyFile, "service-account-private-key-file", o.ServiceAccountKeyFile, "Filename containing a PEM-encoded private RSA or ECDSA key used to sign service account tokens.")
 	misc.IntVar(&o.TerminatedPods, "terminated-pod-gc-threshold", o.TerminatedPods, "Number of terminated pods that can exist before the terminated pod garbage collector starts deleting terminated pods. If <= 0, the terminated pod garbage collector is disabled.")
 	misc.Int32Var(&o.MaxEndpointsPerSlice, "max-endpoints-per-slice", o.MaxEndpointsPerSlice, "The maximum number of endpoints that will be added to an EndpointSlice. More endpoints per slice will result in less endpoint slices, but larger resources.")
+	misc.DurationVar(&o.LegacyTokenPeriod, "legacy-service-account-token-clean-up-period", o.LegacyTokenPeriod, "The period of time since the last usage of an legacy service account token before it can be deleted.")
 	for flag, name := range workerFlags() {
 		misc.IntVar(o.Workers[name], flag, *o.Workers[name], "The number of objects that "+name+" handles at the same time. Larger number = more responsive, but more CPU (and network) load.")
 	}
@@ -182,6 +185,9 @@ func (o *Options) Validate() []error {
 	}
 	if n := o.MaxEndpointsPerSlice; n < 1 || n > mostEndpointsPerSlice {
 		errs = append(errs, fmt.Errorf("--max-endpoints-per-slice must be between 1 and %d", mostEndpointsPerSlice))
+	}
+	if o.LegacyTokenPeriod <= 0 {
+		errs = append(errs, errors.New("--legacy-service-account-token-clean-up-period must be greater than 0"))
 	}
 	return errs
 }

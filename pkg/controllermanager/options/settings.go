@@ -36,6 +36,7 @@ func (o *Options) Settings() (controllers.Settings, error) {
 	s.NodeCIDRMaskSizeIPv4 = cmp.Or(o.NodeCIDRMaskSizeIPv4, o.NodeCIDRMaskSize, s.NodeCIDRMaskSizeIPv4)
 	s.NodeCIDRMaskSizeIPv6 = cmp.Or(o.NodeCIDRMaskSizeIPv6, o.NodeCIDRMaskSize, s.NodeCIDRMaskSizeIPv6)
 	s.Node, s.TerminatedPods, s.MaxEndpointsPerSlice, s.SigningDuration = o.Node, o.TerminatedPods, o.MaxEndpointsPerSlice, o.SigningDuration
+	s.LegacyTokenPeriod = o.LegacyTokenPeriod
 	s.Workers = map[string]int{}
 	for name, workers := range o.Workers {
 		s.Workers[name] = *workers
