@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	authorization "k8s.io/api/authorization/v1"
@@ -61,20 +60,8 @@ type approver struct{ control.Dependencies }
 
 // handle approves a request that is a kubelet's, if its user may have that.
 func (a approver) handle(ctx context.Context, csr *certificates.CertificateSigningRequest) (control.Result, error) {
-	if csr.Spec.SignerName != certificates.KubeAPIServerClientKubeletSignerName || len(csr.Status.Certificate) > 0 ||
-		condition(csr, certificates.CertificateApproved) != nil || condition(csr, certificates.CertificateDenied) != nil {
-		return control.Result{}, nil
-	}
-	request, err := parse(csr)
-	if err != nil || kubeletClient(csr.Spec.Usages, request) != nil {
-		return control.Result{}, nil // for somebody else to decide
-	}
-	// A node renews its own certificate; a bootstrap token may get any node's.
-	rights := []struct{ subresource, message string }{{"nodeclient", "Auto approving kubelet client certificate after SubjectAccessReview."}}
-	if request.Subject.CommonName == csr.Spec.Username {
-		rights = slices.Insert(rights, 0, struct{ subresource, message string }{"selfnodeclient", "Auto approving self kubelet client certificate after SubjectAccessReview."})
-	}
-	for _, right := range rights {
+	out := planApproval(csr)
+	for _, right := range out.ask {
 		allowed, err := a.authorized(ctx, csr, right.subresource)
 		if err != nil {
 			return control.Result{}, err
@@ -83,7 +70,9 @@ func (a approver) handle(ctx context.Context, csr *certificates.CertificateSigni
 			return control.Result{}, a.approve(ctx, csr, right.message)
 		}
 	}
-	klog.FromContext(ctx).V(2).Info("Not approving request: its user has no right to it", "request", csr.Name, "user", csr.Spec.Username)
+	if len(out.ask) > 0 {
+		klog.FromContext(ctx).V(2).Info("Not approving request: its user has no right to it", "request", csr.Name, "user", csr.Spec.Username)
+	}
 	return control.Result{}, nil
 }
 
@@ -141,52 +130,33 @@ type signer struct {
 // handle signs an approved request, or marks it as failed when its signer does not accept it.
 func (s signer) handle(ctx context.Context, csr *certificates.CertificateSigningRequest) (control.Result, error) {
 	authority := s.authorities[csr.Spec.SignerName]
-	if authority == nil || !approved(csr) || len(csr.Status.Certificate) > 0 || condition(csr, certificates.CertificateFailed) != nil {
-		return control.Result{}, nil
-	}
+	out := planSigning(csr, authority != nil)
 	csr = csr.DeepCopy()
-	request, err := parse(csr)
-	if err == nil {
-		err = acceptable(csr.Spec.SignerName, csr.Spec.Usages, request)
-	}
-	if err != nil {
+	switch {
+	case out.fail != "":
 		csr.Status.Conditions = append(csr.Status.Conditions, certificates.CertificateSigningRequestCondition{
-			Type: certificates.CertificateFailed, Status: v1.ConditionTrue, Reason: "SignerValidationFailure", Message: err.Error(),
+			Type: certificates.CertificateFailed, Status: v1.ConditionTrue, Reason: "SignerValidationFailure", Message: out.fail,
 			LastUpdateTime: metav1.Now(), LastTransitionTime: metav1.Now(),
 		})
-	} else if csr.Status.Certificate, err = authority.sign(request, csr.Spec, s.longest, time.Now()); err != nil {
-		return control.Result{}, fmt.Errorf("request %q: %w", csr.Name, err)
+	case out.sign != nil:
+		var err error
+		if csr.Status.Certificate, err = authority.sign(out.sign, csr.Spec, s.longest, time.Now()); err != nil {
+			return control.Result{}, fmt.Errorf("request %q: %w", csr.Name, err)
+		}
+	default:
+		return control.Result{}, nil
 	}
-	_, err = control.UpdateStatus(ctx, s.Client.CertificatesV1().CertificateSigningRequests(), csr)
+	_, err := control.UpdateStatus(ctx, s.Client.CertificatesV1().CertificateSigningRequests(), csr)
 	return control.Result{}, err
 }
 
 // NewCleaner makes the controller that deletes old requests.
 func NewCleaner(d control.Dependencies) (control.Controller, error) {
 	return build(d, func(ctx context.Context, csr *certificates.CertificateSigningRequest) (control.Result, error) {
-		left := lifetime(csr, time.Now())
-		if left > 0 {
-			return control.Result{RequeueAfter: left}, nil
+		out := planCleaning(csr, time.Now())
+		if !out.remove {
+			return control.Result{RequeueAfter: out.after}, nil
 		}
 		return control.Result{}, control.Delete(ctx, d.Client.CertificatesV1().CertificateSigningRequests(), csr, metav1.DeleteOptions{})
 	}), nil
-}
-
-// lifetime is how long a request stays: an hour after it was decided, a day while it is not, and no longer than its
-// certificate is valid.
-func lifetime(csr *certificates.CertificateSigningRequest, now time.Time) time.Duration {
-	end := csr.CreationTimestamp.Add(24 * time.Hour)
-	for _, c := range csr.Status.Conditions {
-		decided := c.LastUpdateTime.Time
-		if decided.IsZero() {
-			decided = csr.CreationTimestamp.Time
-		}
-		if until := decided.Add(time.Hour); until.Before(end) {
-			end = until
-		}
-	}
-	if expires, ok := expiry(csr.Status.Certificate); ok && expires.Before(end) {
-		end = expires
-	}
-	return max(end.Sub(now), 0)
 }

@@ -6,5 +6,6 @@
 // deletes what nobody needs any more. In come requests; out go approvals, certificates and deletions. Serving
 // certificates of kubelets are signed but never approved here: that is an administrator's decision.
 //
-// What a signer accepts is in rules.go and its tests; sign_test.go shows certificates, controller_test.go the controllers.
+// plan.go has a plan for each of the three, what a signer accepts is in rules.go; their tests show both, sign_test.go
+// certificates, controller_test.go the controllers.
 package csr

@@ -9,10 +9,8 @@ import (
 	"encoding/pem"
 	"net"
 	"testing"
-	"time"
 
 	certificates "k8s.io/api/certificates/v1"
-	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -85,29 +83,5 @@ func TestAcceptable(t *testing.T) {
 				t.Errorf("fault %q, want %q", got, test.want)
 			}
 		})
-	}
-}
-
-func TestLifetime(t *testing.T) {
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	decided := func(after time.Duration) []certificates.CertificateSigningRequestCondition {
-		return []certificates.CertificateSigningRequestCondition{{Type: certificates.CertificateApproved, Status: v1.ConditionTrue, LastUpdateTime: metav1.NewTime(start.Add(after))}}
-	}
-	tests := []struct {
-		name       string
-		conditions []certificates.CertificateSigningRequestCondition
-		passed     time.Duration
-		want       time.Duration
-	}{
-		{"pending", nil, time.Hour, 23 * time.Hour},
-		{"pending too long", nil, 25 * time.Hour, 0},
-		{"decided", decided(time.Hour), 90 * time.Minute, 30 * time.Minute},
-		{"decided long ago", decided(time.Hour), 3 * time.Hour, 0},
-	}
-	for _, test := range tests {
-		csr := &certificates.CertificateSigningRequest{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(start)}, Status: certificates.CertificateSigningRequestStatus{Conditions: test.conditions}}
-		if got := lifetime(csr, start.Add(test.passed)); got != test.want {
-			t.Errorf("%s: %v left, want %v", test.name, got, test.want)
-		}
 	}
 }

@@ -98,45 +98,44 @@ func (r *reconciler) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, fmt.Errorf("read disruption budget: %w", err)
 	}
-	status, after, failure := r.statusOf(ctx, budget)
-	if failure != nil {
-		r.Recorder.Eventf(budget, v1.EventTypeWarning, "CalculateExpectedPodCountFailed", "Failed to calculate the number of expected pods: %v", failure)
-		status = fail(budget, failure, time.Now())
+	out := plan(r.observe(ctx, budget))
+	if out.fault != nil {
+		r.Recorder.Eventf(budget, v1.EventTypeWarning, "CalculateExpectedPodCountFailed", "Failed to calculate the number of expected pods: %v", out.fault)
 	}
-	if equality.Semantic.DeepEqual(status, budget.Status) {
-		return control.Result{RequeueAfter: after}, failure
+	if equality.Semantic.DeepEqual(out.status, budget.Status) {
+		return control.Result{RequeueAfter: out.after}, out.fault
 	}
 	budget = budget.DeepCopy()
-	budget.Status = status
+	budget.Status = out.status
 	if _, err = control.UpdateStatus(ctx, r.Client.PolicyV1().PodDisruptionBudgets(budget.Namespace), budget); apierrors.IsNotFound(err) {
 		err = nil
 	}
-	return control.Result{RequeueAfter: after}, errors.Join(failure, err)
+	return control.Result{RequeueAfter: out.after}, errors.Join(out.fault, err)
 }
 
-// statusOf makes the status of a budget.
-func (r *reconciler) statusOf(ctx context.Context, budget *policy.PodDisruptionBudget) (policy.PodDisruptionBudgetStatus, time.Duration, error) {
+// observe finds out what a budget is computed from.
+func (r *reconciler) observe(ctx context.Context, budget *policy.PodDisruptionBudget) observed {
+	o := observed{budget: budget, now: time.Now()}
 	selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
 	if err != nil {
-		return policy.PodDisruptionBudgetStatus{}, 0, fmt.Errorf("read selector: %w", err)
+		o.fault = fmt.Errorf("read selector: %w", err)
+		return o
 	}
-	selected, err := r.pods.Pods(budget.Namespace).List(selector)
-	if err != nil {
-		return policy.PodDisruptionBudgetStatus{}, 0, fmt.Errorf("list pods: %w", err)
+	if o.pods, err = r.pods.Pods(budget.Namespace).List(selector); err != nil {
+		o.fault = fmt.Errorf("list pods: %w", err)
+		return o
 	}
-	if len(selected) == 0 {
+	if len(o.pods) == 0 {
 		r.Recorder.Eventf(budget, v1.EventTypeNormal, "NoPods", "No matching pods found")
 	}
-	o := observed{budget: budget, pods: selected, now: time.Now()}
-	if relative(budget) {
-		unmanaged := 0
-		if o.wanted, unmanaged, err = r.wantedBy(ctx, selected); err != nil {
-			return policy.PodDisruptionBudgetStatus{}, 0, err
-		}
-		if unmanaged > 0 {
-			r.Recorder.Eventf(budget, v1.EventTypeWarning, "UnmanagedPods",
-				"%d of the selected pods have no controller, so that it is not known how many are wanted; a whole number as .spec.minAvailable takes them into account", unmanaged)
-		}
+	if !relative(budget) {
+		return o
 	}
-	return o.status()
+	unmanaged := 0
+	o.wanted, unmanaged, o.fault = r.wantedBy(ctx, o.pods)
+	if o.fault == nil && unmanaged > 0 {
+		r.Recorder.Eventf(budget, v1.EventTypeWarning, "UnmanagedPods",
+			"%d of the selected pods have no controller, so that it is not known how many are wanted; a whole number as .spec.minAvailable takes them into account", unmanaged)
+	}
+	return o
 }

@@ -24,7 +24,19 @@ type observed struct {
 	pods []*v1.Pod
 	// wanted is how many pods their controllers want together, for budgets that are a share of that.
 	wanted int
-	now    time.Time
+	// fault is why the pods or the wanted number are not known.
+	fault error
+	now   time.Time
+}
+
+// outcome is what a plan asks for.
+type outcome struct {
+	// status is what the budget's status should be.
+	status policy.PodDisruptionBudgetStatus
+	// fault is why nothing may be evicted, as the status says; nil when the budget could be computed.
+	fault error
+	// after is when a pod that was let go counts again; 0 means never.
+	after time.Duration
 }
 
 // relative says whether a budget is computed from the wanted number.
@@ -55,11 +67,14 @@ func (o observed) numbers() (expected, desired int32, err error) {
 	return expected, desired, nil
 }
 
-// status is what the budget's status should be. after is when a pod that was let go counts again; 0 means never.
-func (o observed) status() (now policy.PodDisruptionBudgetStatus, after time.Duration, err error) {
+// plan computes a budget.
+func plan(o observed) outcome {
 	expected, desired, err := o.numbers()
+	if o.fault != nil {
+		err = o.fault
+	}
 	if err != nil {
-		return now, 0, err
+		return outcome{status: failed(o.budget, err, o.now), fault: err}
 	}
 	leaving, after := o.leaving()
 	healthy := int32(0)
@@ -78,7 +93,7 @@ func (o observed) status() (now policy.PodDisruptionBudgetStatus, after time.Dur
 	}
 	changed.Status.ObservedGeneration = o.budget.Generation
 	poddisruptionbudget.UpdateDisruptionAllowedCondition(changed)
-	return changed.Status, after, nil
+	return outcome{status: changed.Status, after: after}
 }
 
 // leaving are the pods that an eviction has let go and that are still there.
@@ -101,8 +116,8 @@ func (o observed) leaving() (leaving map[string]metav1.Time, after time.Duration
 	return leaving, after
 }
 
-// fail is the status of a budget that cannot be computed: nothing may be evicted.
-func fail(budget *policy.PodDisruptionBudget, err error, now time.Time) policy.PodDisruptionBudgetStatus {
+// failed is the status of a budget that cannot be computed: nothing may be evicted.
+func failed(budget *policy.PodDisruptionBudget, err error, now time.Time) policy.PodDisruptionBudgetStatus {
 	changed := budget.DeepCopy()
 	changed.Status.DisruptionsAllowed = 0
 	changed.Status.ObservedGeneration = budget.Generation

@@ -46,7 +46,7 @@ func newPods(ready, unready, ending int) []*v1.Pod {
 	return all
 }
 
-func TestStatus(t *testing.T) {
+func TestPlan(t *testing.T) {
 	tests := []struct {
 		rule   string
 		pods   []*v1.Pod
@@ -66,10 +66,11 @@ func TestStatus(t *testing.T) {
 		{"min 0", nil, 0, "0 0 0 0"},
 	}
 	for _, test := range tests {
-		now, _, err := observed{budget: newBudget(test.rule), pods: test.pods, wanted: test.wanted, now: start}.status()
-		if err != nil {
-			t.Fatal(err)
+		out := plan(observed{budget: newBudget(test.rule), pods: test.pods, wanted: test.wanted, now: start})
+		if out.fault != nil {
+			t.Fatal(out.fault)
 		}
+		now := out.status
 		if got := fmt.Sprintf("%d %d %d %d", now.DisruptionsAllowed, now.CurrentHealthy, now.DesiredHealthy, now.ExpectedPods); got != test.want {
 			t.Errorf("%s of %d pods: %s, want %s", test.rule, len(test.pods), got, test.want)
 		}
@@ -80,10 +81,11 @@ func TestStatus(t *testing.T) {
 func TestLeaving(t *testing.T) {
 	budget := newBudget("min 1")
 	budget.Status.DisruptedPods = map[string]metav1.Time{"p0": metav1.NewTime(start), "p1": metav1.NewTime(start.Add(-time.Hour)), "gone": metav1.NewTime(start)}
-	now, after, err := observed{budget: budget, pods: newPods(3, 0, 0), now: start.Add(30 * time.Second)}.status()
-	if err != nil {
-		t.Fatal(err)
+	out := plan(observed{budget: budget, pods: newPods(3, 0, 0), now: start.Add(30 * time.Second)})
+	if out.fault != nil {
+		t.Fatal(out.fault)
 	}
+	now, after := out.status, out.after
 	if len(now.DisruptedPods) != 1 || now.CurrentHealthy != 2 || now.DisruptionsAllowed != 1 || after != 90*time.Second {
 		t.Errorf("leaving %v, healthy %d, allowed %d, again after %v", now.DisruptedPods, now.CurrentHealthy, now.DisruptionsAllowed, after)
 	}
@@ -92,8 +94,9 @@ func TestLeaving(t *testing.T) {
 func TestFail(t *testing.T) {
 	budget := newBudget("max 1")
 	budget.Status.DisruptionsAllowed = 3
-	now := fail(budget, errors.New("no controller"), start)
-	if c := now.Conditions[0]; now.DisruptionsAllowed != 0 || c.Reason != policy.SyncFailedReason || c.Message != "no controller" {
+	out := plan(observed{budget: budget, fault: errors.New("no controller"), now: start})
+	now := out.status
+	if c := now.Conditions[0]; now.DisruptionsAllowed != 0 || c.Reason != policy.SyncFailedReason || c.Message != "no controller" || out.fault == nil {
 		t.Errorf("status %+v", now)
 	}
 }

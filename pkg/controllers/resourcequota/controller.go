@@ -26,11 +26,11 @@ import (
 	usage "github.com/proa-sh/proa/pkg/quota"
 )
 
-// check is how often a quota is reckoned without an event: pods that take longer to end than they were given stop
+// check is how often a quota is computed without an event: pods that take longer to end than they were given stop
 // counting with time, and admission's own additions may have been lost.
 const check = 5 * time.Minute
 
-// Controller reckons quotas.
+// Controller computes quotas.
 type Controller struct {
 	control.Dependencies
 	quotas   corelisters.ResourceQuotaLister
@@ -207,35 +207,19 @@ func (c *Controller) Reconcile(ctx context.Context, key control.Key) (control.Re
 	if err != nil {
 		return control.Result{}, err
 	}
-	again := check
+	o := observed{quota: one, again: check}
 	if !all {
-		again = c.again // somebody may install the kind
+		o.again = c.again // somebody may install the kind
 	}
-	// What could not be reckoned is missing in used, and keeps its old value.
+	// What could not be computed is missing in used, and keeps its old value.
 	used, failure := quota.CalculateUsage(one.Namespace, one.Spec.Scopes, one.Spec.Hard, c.registry, one.Spec.ScopeSelector)
-	status := statusOf(one, used)
-	if equality.Semantic.DeepEqual(status, one.Status) {
-		return control.Result{RequeueAfter: again}, failure
+	o.used = used
+	out := plan(o)
+	if out.update == nil {
+		return control.Result{RequeueAfter: out.after}, failure
 	}
-	one = one.DeepCopy()
-	one.Status = status
-	if _, err = control.UpdateStatus(ctx, c.Client.CoreV1().ResourceQuotas(one.Namespace), one); apierrors.IsNotFound(err) {
+	if _, err = control.UpdateStatus(ctx, c.Client.CoreV1().ResourceQuotas(one.Namespace), out.update); apierrors.IsNotFound(err) {
 		err = nil
 	}
-	return control.Result{RequeueAfter: again}, errors.Join(failure, err)
-}
-
-// statusOf is the status of a quota of whose limits this much is used. Limits that nothing measures count as unused until
-// something does.
-func statusOf(one *v1.ResourceQuota, used v1.ResourceList) v1.ResourceQuotaStatus {
-	status := v1.ResourceQuotaStatus{Hard: one.Spec.Hard.DeepCopy(), Used: v1.ResourceList{}}
-	for name, value := range one.Status.Used {
-		if _, limited := status.Hard[name]; limited {
-			status.Used[name] = value.DeepCopy()
-		}
-	}
-	for name, value := range used {
-		status.Used[name] = value
-	}
-	return status
+	return control.Result{RequeueAfter: out.after}, errors.Join(failure, err)
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -199,16 +198,4 @@ func TestVolumeAttributesClass(t *testing.T) {
 	change("it is the target", "1", func(c *v1.PersistentVolumeClaim) {
 		c.Status.ModifyVolumeStatus = &v1.ModifyVolumeStatus{TargetVolumeAttributesClassName: gold, Status: v1.PersistentVolumeClaimModifyVolumeInProgress}
 	})
-}
-
-func TestStatusOf(t *testing.T) {
-	one := newQuota("pods=5 cpu=2")
-	one.Status.Used = parse("pods=1 cpu=1 memory=1Gi")
-	status := statusOf(one, parse("pods=3"))
-	if diff := cmp.Diff("cpu=1 pods=3", format(status.Used)); diff != "" {
-		t.Errorf("used (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff("cpu=2 pods=5", format(status.Hard)); diff != "" {
-		t.Errorf("hard (-want +got):\n%s", diff)
-	}
 }
