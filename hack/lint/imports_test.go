@@ -124,7 +124,7 @@ var layers = map[string][]string{
 	"pkg/cluster/etcd":          {},
 	"pkg/cluster/footprint":     {},
 	"pkg/cluster/images":        {},
-	"pkg/cluster/ledger":        {"pkg/cluster/directory", "pkg/cluster/process"},
+	"pkg/cluster/ledger":        {"pkg/cluster/directory", "pkg/cluster/process", "pkg/cluster/unit"},
 	"pkg/cluster/logfile":       {},
 	"pkg/cluster/machine":       {"pkg/cluster/process"},
 	"pkg/cluster/machine/first": {},
@@ -136,6 +136,7 @@ var layers = map[string][]string{
 	"pkg/cluster/program":   {"pkg/cluster/logfile", "pkg/cluster/process"},
 	"pkg/cluster/service":   {"pkg/cluster/control", "pkg/cluster/program", "pkg/cluster/steps"},
 	"pkg/cluster/steps":     {},
+	"pkg/cluster/unit":      {"pkg/cluster/keeper"},
 
 	"cmd/kube-apiserver":          {"pkg/apiserver", "pkg/component"},
 	"cmd/kube-controller-manager": {"pkg/controllermanager", "pkg/component"},

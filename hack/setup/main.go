@@ -20,6 +20,7 @@ func packages() []wanted {
 		{"iproute2", "ip", "shows and makes network devices in tests"},
 		{"util-linux", "nsenter", "enters the namespaces of a node in tests"},
 		{"dpkg", "dpkg-deb", "takes packages apart for test images"},
+		{"systemd", "systemd-analyze", "checks and runs the unit of a cluster in tests"},
 		{"gcc", "gcc", "builds busybox for the images of the conformance suite"},
 		{"libc6-dev", "gencat", "builds busybox"},
 		{"make", "make", "builds busybox"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -59,7 +60,7 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 		timeline.Note("Warning: ledger of host changes " + damage)
 	}
 	env.Node = &node.Node{Config: cfg.Node(), Ledger: env.Ledger, Service: env.Service}
-	fresh := len(env.Ledger.Standing()) == 0
+	fresh := !slices.ContainsFunc(env.Ledger.Standing(), func(e ledger.Entry) bool { return e.Kind != ledger.Unit })
 	if err := env.makeDirs(); err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func serve(ctx context.Context, cfg Config, timeline *control.Timeline, parts fu
 	// Nobody has used it yet: leave the machine as it was.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
-	return errors.Join(err, env.Ledger.Undo(ctx))
+	return errors.Join(err, env.Ledger.Undo(ctx, ledger.Unit)) // in which we may run
 }
 
 // TakeDown reverts every change to the host. The cluster must not be running. It may be repeated. warn is told what the user

@@ -9,7 +9,8 @@
 // nothing about Kubernetes.
 //
 // Somebody restarts it: package keeper is the parent that starts the server again when it falls, package crash knows which part
-// made it fall, and falls.go leaves out one that does it again and again.
+// made it fall, and falls.go leaves out one that does it again and again. Where systemd is the init, the keeper runs in a unit of
+// the cluster (package unit), which starts with the machine.
 //
 // The first node is the machine itself. Further nodes are machines of namespaces on it (package machine), each with an agent
 // (package agent) that runs the same parts on client-go; fleet.go and member.go start, stop and end them, records.go remembers

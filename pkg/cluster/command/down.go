@@ -95,6 +95,11 @@ func stopServer(ctx context.Context, out io.Writer, cfg cluster.Config, now bool
 		return ctx.Err()
 	}
 	fmt.Fprintf(out, "The server, %v, did not stop in time and is killed.\n", server)
+	if installed(cfg) {
+		if err := cfg.Unit().Abandon(ctx); err != nil {
+			return err
+		}
+	}
 	kept, err := keepers(cfg) // who would start it again
 	if err != nil {
 		return err

@@ -25,8 +25,13 @@ func keepers(cfg cluster.Config) ([]process.Process, error) {
 	return slices.DeleteFunc(marked, func(p process.Process) bool { return !p.Runs(cfg.KeeperProgram()) }), nil
 }
 
-// endKeeper ends the keeper with what it keeps, that has stopped or cannot be asked to.
+// endKeeper ends the keeper with what it keeps, that has stopped or cannot be asked to, and whatever would start it again.
 func endKeeper(ctx context.Context, cfg cluster.Config) error {
+	if installed(cfg) {
+		if err := cfg.Unit().Stop(ctx); err != nil {
+			return err
+		}
+	}
 	found, err := keepers(cfg)
 	if err != nil {
 		return err

@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -95,7 +99,10 @@ func serve(ctx context.Context, cfg cluster.Config, run func(context.Context, cl
 	err = run(ctx, cfg, timeline)
 	ended()
 	beside.Wait()
-	return err
+	if err != nil {
+		return errors.Join(err, tellFailure(err))
+	}
+	return nil
 }
 
 // newsFile opens the descriptor that `up` has handed down, or gives nil.
@@ -131,9 +138,10 @@ func tell(ctx context.Context, timeline *control.Timeline, news *os.File) {
 				encoder = nil
 			}
 		}
-		if state := serviceState(m.Phase); state != "" {
-			if _, err := daemon.SdNotify(false, state); err != nil {
-				logger.Error(err, "Telling the service manager failed", "state", state)
+		// Of its end it is not told: it would take one life's for that of the keeper.
+		if m.Phase == control.Running {
+			if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+				logger.Error(err, "Telling the service manager failed")
 			}
 		}
 		if m.Phase == control.Running && news != nil {
@@ -144,13 +152,47 @@ func tell(ctx context.Context, timeline *control.Timeline, news *os.File) {
 	})
 }
 
-func serviceState(phase control.Phase) string {
-	switch phase {
-	case control.Running:
-		return daemon.SdNotifyReady
-	case control.Stopping:
-		return daemon.SdNotifyStopping
-	default:
-		return ""
+// heardWithin bounds the wait for the service manager.
+const heardWithin = 2 * time.Second
+
+// tellFailure has the service manager show why the server ends, and returns when it has read that: it asks whose words they are, and
+// must find the process.
+func tellFailure(failure error) error {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
 	}
+	if _, err := daemon.SdNotify(false, "STATUS="+strings.ReplaceAll(failure.Error(), "\n", "; ")); err != nil {
+		return fmt.Errorf("tell the service manager of the failure: %w", err)
+	}
+	if err := notifyBarrier(socket); err != nil {
+		return fmt.Errorf("wait for the service manager: %w", err)
+	}
+	return nil
+}
+
+// notifyBarrier returns when the service manager has read all that it was told before (sd_notify_barrier(3)): it closes the pipe then.
+func notifyBarrier(socket string) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	defer write.Close()
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, _, err := conn.WriteMsgUnix([]byte("BARRIER=1"), syscall.UnixRights(int(write.Fd())), nil); err != nil {
+		return err
+	}
+	write.Close()
+	if err := read.SetReadDeadline(time.Now().Add(heardWithin)); err != nil {
+		return err
+	}
+	if _, err := read.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }

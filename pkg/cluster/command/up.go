@@ -19,6 +19,7 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster/keeper"
 	"github.com/proa-sh/proa/pkg/cluster/process"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
+	"github.com/proa-sh/proa/pkg/cluster/unit"
 )
 
 func newUp(f *flags) *cobra.Command {
@@ -26,7 +27,8 @@ func newUp(f *flags) *cobra.Command {
 		Use:   "up",
 		Short: "Start the cluster in the background",
 		Long: "Start the cluster in the background, with all the nodes that it has had before. If it runs already and has fewer nodes than\n" +
-			"wanted, the missing ones are added; none is ever taken away.",
+			"wanted, the missing ones are added; none is ever taken away.\n" +
+			"Where systemd is the init, it runs the server, also when the machine starts, in a unit that `proa down` removes.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config()
@@ -56,6 +58,9 @@ func up(ctx context.Context, out io.Writer, cfg cluster.Config, serverArgs []str
 	// The server looks again; done here first, a machine that cannot run a cluster is left without a trace.
 	if _, err := cluster.Preflight(ctx, cfg); err != nil {
 		return err
+	}
+	if unit.Booted() {
+		return upByUnit(ctx, out, cfg, client, serverArgs)
 	}
 	news, server, err := startServer(cfg, serverArgs)
 	if err != nil {
@@ -149,16 +154,13 @@ func followRunning(ctx context.Context, out io.Writer, cfg cluster.Config, clien
 // startServer starts a keeper that starts this program again, as a server in a session of its own, and gives the pipe with its
 // news.
 func startServer(cfg cluster.Config, args []string) (*os.File, *exec.Cmd, error) {
-	self, err := os.Executable()
+	program, err := serverProgram(cfg, args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("find own program: %w", err)
+		return nil, nil, err
 	}
-	if err := os.MkdirAll(cfg.LogDir(), 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make log directory: %w", err)
-	}
-	log, err := os.OpenFile(cfg.ServerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := openServerLog(cfg)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open log: %w", err)
+		return nil, nil, err
 	}
 	defer log.Close()
 	read, write, err := os.Pipe()
@@ -166,7 +168,7 @@ func startServer(cfg cluster.Config, args []string) (*os.File, *exec.Cmd, error)
 		return nil, nil, fmt.Errorf("make pipe: %w", err)
 	}
 	defer write.Close()
-	cmd := exec.Command(cfg.KeeperProgram(), slices.Concat([]string{self}, args, []string{"--log-file", cfg.ServerLog()})...)
+	cmd := exec.Command(program[0], program[1:]...)
 	cmd.Env = append(os.Environ(), keeper.News+"=3", process.MarkEnv(keeperMark(cfg)))
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
@@ -177,6 +179,26 @@ func startServer(cfg cluster.Config, args []string) (*os.File, *exec.Cmd, error)
 		return nil, nil, fmt.Errorf("start server: %w", err)
 	}
 	return read, cmd, nil
+}
+
+// serverProgram is the command line of the keeper that runs this program as a server with the arguments.
+func serverProgram(cfg cluster.Config, args []string) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	return slices.Concat([]string{cfg.KeeperProgram(), self}, args, []string{"--log-file", cfg.ServerLog()}), nil
+}
+
+func openServerLog(cfg cluster.Config) (*os.File, error) {
+	if err := os.MkdirAll(cfg.LogDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("make log directory: %w", err)
+	}
+	log, err := os.OpenFile(cfg.ServerLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return log, nil
 }
 
 // printNews prints what the server tells until it runs or ends.

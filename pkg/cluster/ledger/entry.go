@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -44,6 +45,8 @@ const (
 	// HostPorts: rules for pods with addresses in the prefix Via, in the table Name of Family, in which others have rules too.
 	// Undo removes the table when no rules are left in it.
 	HostPorts Kind = "host-ports"
+	// Unit: Name is the file of a unit of systemd (package unit). Undo ends the service too.
+	Unit Kind = "systemd-unit"
 )
 
 // Entry is one change. Which fields are used is said at its Kind. Owner is for whom it was made, empty for the cluster.
@@ -90,7 +93,9 @@ func (e Entry) identity() identity {
 }
 
 // endsWithBoot says that a reboot reverts the change by itself.
-func (k Kind) endsWithBoot() bool { return k != File && k != Dir && k != SharedDir && k != Files }
+func (k Kind) endsWithBoot() bool {
+	return !slices.Contains([]Kind{File, Dir, SharedDir, Files, Unit}, k)
+}
 
 // line is one line of the file: a change, or the word that one has been undone.
 type line struct {

@@ -107,6 +107,11 @@ func (l *Ledger) Cgroup(path string) error {
 	return l.record(Entry{Kind: Cgroup, Name: path})
 }
 
+// Unit is told of a unit of systemd about to be written.
+func (l *Ledger) Unit(file string) error {
+	return l.record(Entry{Kind: Unit, Name: filepath.Clean(file)})
+}
+
 // Processes is told of processes about to be started that will carry the mark (see package process).
 func (l *Ledger) Processes(mark string) error {
 	if mark == "" {

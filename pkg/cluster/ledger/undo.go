@@ -35,21 +35,22 @@ func (l *Ledger) undoers() map[Kind]func(context.Context, Entry) error {
 		Files:       undoFiles,
 		NftRules:    undoNftRules,
 		HostPorts:   undoHostPorts,
+		Unit:        undoUnit,
 	}
 }
 
 // Undo reverts the standing changes, newest first. It goes on after a failure; what failed keeps standing, so that Undo
 // can be called again, and is in the error. It may be called again after any outcome: a change that is undone, of which a full
 // disk did not let us take note, is then found undone. The ledger of an owner reverts only
-// what was done for that owner.
-func (l *Ledger) Undo(ctx context.Context) error {
+// what was done for that owner. Changes of the kinds that are spared are left alone.
+func (l *Ledger) Undo(ctx context.Context, spared ...Kind) error {
 	logger := klog.FromContext(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	undo := l.undoers()
 	var faults, notes []error
 	for _, e := range slices.Backward(slices.Clone(l.standing)) {
-		if l.owner != "" && e.Owner != l.owner {
+		if l.owner != "" && e.Owner != l.owner || slices.Contains(spared, e.Kind) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {

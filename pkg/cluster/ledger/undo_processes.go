@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proa-sh/proa/pkg/cluster/process"
+	"github.com/proa-sh/proa/pkg/cluster/unit"
 )
 
 // rounds bounds how often processes are looked for again, as each may start others while it is being ended.
@@ -37,6 +38,8 @@ func undoProcesses(ctx context.Context, e Entry) error {
 	}
 	return errors.New("they start new ones faster than they end")
 }
+
+func undoUnit(ctx context.Context, e Entry) error { return unit.Service{File: e.Name}.Remove(ctx) }
 
 func bounded(ctx context.Context, within time.Duration, fn func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
