@@ -96,7 +96,7 @@ func TakeDown(ctx context.Context, cfg Config, warn func(string)) error {
 	}
 	defer unlock()
 	// A server that fell, and was not there any more to be asked to end, has ended with the rest now.
-	return errors.Join(crash.New(cfg.LogDir(), nil).EndRow(), undo(ctx, cfg, warn))
+	return errors.Join(crash.New(cfg.LogDir(), crash.Parts{}).EndRow(), undo(ctx, cfg, warn))
 }
 
 // undoWithin bounds how long all changes together may take to be reverted; see also the bounds in package ledger.

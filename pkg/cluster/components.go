@@ -92,7 +92,7 @@ func (p *parts) startControllers(ctx context.Context, task *steps.Task) error {
 		return err
 	}
 	manager, err := controllermanager.New(controllermanager.Config{
-		Informers: p.informers, ClientFor: p.serviceAccount, Controllers: []string{"*"}, Settings: settings})
+		Informers: p.informers, ClientFor: p.serviceAccount, Controllers: p.env.selection(), Settings: settings})
 	if err != nil {
 		return err
 	}

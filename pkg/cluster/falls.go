@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -14,22 +16,40 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster/keeper"
 	"github.com/proa-sh/proa/pkg/cluster/node"
 	"github.com/proa-sh/proa/pkg/cluster/steps"
+	"github.com/proa-sh/proa/pkg/controllermanager"
 )
 
-// crashParts are the steps by the packages of their code: so is known which one a stack belongs to.
-func crashParts() map[string]string {
+// crashParts are the steps by the packages of their code: so is known which one a stack belongs to. Of the controllers it is known
+// which one.
+func crashParts() crash.Parts {
 	const ours = "github.com/proa-sh/proa/pkg/"
-	return map[string]string{
+	return crash.Parts{Label: controllermanager.Label, Labelled: StepControllers, Packages: map[string]string{
 		ours + "apiserver": StepAPIServer, ours + "api": StepAPIServer,
 		ours + "controllers": StepControllers, ours + "controllermanager": StepControllers,
 		ours + "scheduler": StepScheduler, ours + "kubelet": node.StepKubelet, ours + "proxy": node.StepProxy,
 		ours + "network": node.StepNetwork, ours + "network/dns": StepDNS,
-	}
+	}}
 }
 
 // dispensable are the steps without which the API can still be used, to delete the object that one of them cannot bear.
 func dispensable() []string {
 	return []string{StepControllers, StepScheduler, node.StepKubelet, node.StepProxy, node.StepNetwork, StepDNS}
+}
+
+// isDispensable says whether a part is one of those steps, or a single controller.
+func isDispensable(part string) bool {
+	return slices.Contains(dispensable(), part) || strings.HasPrefix(part, StepControllers+"/")
+}
+
+// selection is which controllers run.
+func (e *Environment) selection() []string {
+	chosen := []string{"*"}
+	for _, part := range slices.Sorted(maps.Keys(e.leftOut)) {
+		if name, single := strings.CutPrefix(part, StepControllers+"/"); single {
+			chosen = append(chosen, "-"+name)
+		}
+	}
+	return chosen
 }
 
 // endError is how a life ended, with the exit status that tells it to the keeper.
@@ -75,6 +95,10 @@ func fell(err error, book *crash.Book) error {
 	if errors.As(err, &step) {
 		part = step.Step
 	}
+	var controller *controllermanager.Failure
+	if errors.As(err, &controller) {
+		part = StepControllers + "/" + controller.Controller
+	}
 	return endError{keeper.Fell, errors.Join(err, book.Note(part, err.Error(), time.Now()))}
 }
 
@@ -97,7 +121,7 @@ func (e *Environment) lookBack(ctx context.Context, book *crash.Book) {
 	e.Timeline.Note("Warning: " + last.String())
 	klog.FromContext(ctx).Error(errors.New(last.Message), "The life before this one fell", "part", last.Part, "how", last.How, "ran", last.Ran, "stack", last.Stack)
 	for part, record := range crash.LeftOut(row) {
-		if slices.Contains(dispensable(), part) {
+		if isDispensable(part) {
 			e.addLeftOut(part, record)
 		}
 	}
@@ -110,6 +134,9 @@ func (e *Environment) addLeftOut(part string, last crash.Record) {
 	e.leftOut[part] = fmt.Errorf("left out, because it has brought the server down again and again (%s); "+
 		"delete the object that it cannot bear, and then run `proa up` to try again", last.Message)
 	e.Timeline.Note(fmt.Sprintf("Warning: %s is %v", part, e.leftOut[part]))
+	if strings.HasPrefix(part, StepControllers+"/") { // which is no step
+		e.Check(part, func(context.Context) error { return e.leftOut[part] })
+	}
 }
 
 // without gives the steps, of which those that are left out, and those that need one of them, do nothing but say so.

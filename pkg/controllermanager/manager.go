@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -109,7 +110,22 @@ func (m *Manager) Names() []string {
 	return names
 }
 
-// Run runs the controllers until ctx ends, or until one fails, which ends the others too.
+// Label is that of a controller's goroutines (runtime/pprof); its value is the controller's name.
+const Label = "controller"
+
+// Failure is that of one controller.
+type Failure struct {
+	Controller string
+	Err        error
+}
+
+// Error implements error.
+func (f *Failure) Error() string { return f.Controller + ": " + f.Err.Error() }
+
+// Unwrap gives what went wrong.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Run runs the controllers until ctx ends, or until one fails, which ends the others too. The error is then a Failure.
 func (m *Manager) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -119,19 +135,24 @@ func (m *Manager) Run(ctx context.Context) error {
 	klog.FromContext(ctx).V(2).Info("Starting controllers", "controllers", m.Names())
 	var wg sync.WaitGroup
 	for _, r := range m.running {
-		sink := r.events.StartRecordingToSink(&typedcore.EventSinkImpl{Interface: r.sink.Events("")})
 		wg.Go(func() {
-			defer r.events.Shutdown()
-			defer sink.Stop()
-			if err := r.controller.Run(ctx); err != nil {
-				err = fmt.Errorf("%s: %w", r.name, err)
-				m.failed.CompareAndSwap(nil, &err)
-				cancel(err)
-			}
+			pprof.Do(ctx, pprof.Labels(Label, r.name), func(ctx context.Context) {
+				if err := r.run(ctx); err != nil {
+					err = &Failure{Controller: r.name, Err: err}
+					m.failed.CompareAndSwap(nil, &err)
+					cancel(err)
+				}
+			})
 		})
 	}
 	wg.Wait()
 	return m.Healthy()
+}
+
+func (r running) run(ctx context.Context) error {
+	defer r.events.Shutdown()
+	defer r.events.StartRecordingToSink(&typedcore.EventSinkImpl{Interface: r.sink.Events("")}).Stop()
+	return r.controller.Run(ctx)
 }
 
 // Healthy returns the error with which a controller has ended, if one has.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -54,13 +55,21 @@ func (r Record) String() string {
 
 // Book is the memory of one process, in a directory.
 type Book struct {
-	dir string
-	// parts are the steps by the packages of their code.
-	parts map[string]string
+	dir   string
+	parts Parts
 }
 
-// New gives the memory in a directory. parts are names of parts by the import paths of their code; code below a path counts too.
-func New(dir string, parts map[string]string) *Book { return &Book{dir: dir, parts: parts} }
+// Parts says how a part is known.
+type Parts struct {
+	// Packages are names of parts by the import paths of their code; code below a path counts too.
+	Packages map[string]string
+	// Label is that of goroutines (runtime/pprof) whose value names a part within the part Labelled, which is said instead, as in
+	// Labelled/value.
+	Label, Labelled string
+}
+
+// New gives the memory in a directory.
+func New(dir string, parts Parts) *Book { return &Book{dir: dir, parts: parts} }
 
 func (b *Book) recordsFile() string { return filepath.Join(b.dir, "crashes.json") }
 func (b *Book) outputFile() string  { return filepath.Join(b.dir, "crash.txt") }
@@ -138,8 +147,17 @@ func orUnknown(how string) string {
 	return how
 }
 
-// Watch has the runtime write to the file too what it says when the process falls.
+// withLabels has the runtime write the labels of goroutines down (GODEBUG in go doc runtime).
+const withLabels = "tracebacklabels=1"
+
+// Watch has the runtime write to the file too what it says when the process falls, with the labels of goroutines.
 func (b *Book) Watch() error {
+	settings := strings.Split(os.Getenv("GODEBUG"), ",")
+	if !slices.Contains(settings, withLabels) { // what a life sets, the programs that it starts have too
+		if err := os.Setenv("GODEBUG", strings.Trim(strings.Join(append(settings, withLabels), ","), ",")); err != nil {
+			return fmt.Errorf("have labels written down: %w", err)
+		}
+	}
 	file, err := os.OpenFile(b.outputFile(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open file for crashes: %w", err)
@@ -205,19 +223,53 @@ func (b *Book) explain(output string) (message, stack, part string) {
 	if len(stack) > maxStack {
 		stack = stack[:maxStack]
 	}
+	return message, stack, b.culprit(stack)
+}
+
+// culprit is the part that the first frame of ours belongs to. Whose goroutine it is says more only where that part is one of many,
+// or no frame is ours: one part may run another's code.
+func (b *Book) culprit(stack string) (part string) {
 	for line := range strings.Lines(stack) {
 		if part = b.partOf(line); part != "" {
-			return message, stack, part
+			break
 		}
 	}
-	return message, stack, ""
+	if part != "" && part != b.parts.Labelled && !strings.HasPrefix(part, b.parts.Labelled+"/") {
+		return part
+	}
+	if value := b.labelOf(stack); value != "" {
+		return b.parts.Labelled + "/" + value
+	}
+	return part
+}
+
+// labelOf reads the label of the goroutine from the first line of its stack.
+func (b *Book) labelOf(stack string) string {
+	if b.parts.Label == "" {
+		return ""
+	}
+	header, _, _ := strings.Cut(stack, "\n")
+	_, labels, _ := strings.Cut(header, " labels:{")
+	_, rest, found := strings.Cut(labels, strconv.Quote(b.parts.Label)+": ")
+	if !found {
+		return ""
+	}
+	quoted, err := strconv.QuotedPrefix(rest)
+	if err != nil {
+		return ""
+	}
+	value, err := strconv.Unquote(quoted)
+	if err != nil {
+		return ""
+	}
+	return value
 }
 
 // partOf finds the part of a frame, the one with the longest path.
 func (b *Book) partOf(frame string) (part string) {
 	frame = strings.TrimPrefix(frame, "created by ")
 	longest := 0
-	for path, name := range b.parts {
+	for path, name := range b.parts.Packages {
 		rest, found := strings.CutPrefix(frame, path)
 		if found && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/")) && len(path) > longest {
 			longest, part = len(path), name

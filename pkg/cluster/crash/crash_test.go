@@ -1,9 +1,11 @@
 package crash
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +16,9 @@ import (
 
 const self = "github.com/proa-sh/proa/pkg/cluster/crash"
 
-func parts() map[string]string { return map[string]string{self: "crasher", self + "/other": "other"} }
+func parts() Parts {
+	return Parts{Packages: map[string]string{self: "crasher", self + "/other": "other"}, Label: "which", Labelled: "crasher"}
+}
 
 // TestMain is also the program that falls.
 func TestMain(m *testing.M) {
@@ -45,14 +49,20 @@ func fall(how string) {
 		}
 	case "stack":
 		fall(how)
+	case "labelled": // in a goroutine that one of many has started
+		pprof.Do(context.Background(), pprof.Labels("which", "the second", "zone", "x"), func(context.Context) {
+			go fall("index")
+			select {}
+		})
 	}
 }
 
 func TestFalls(t *testing.T) {
-	for _, test := range []struct{ how, message string }{
-		{"index", "panic: runtime error: index out of range [5] with length 0"},
-		{"concurrent", fatal},
-		{"stack", fatal},
+	for _, test := range []struct{ how, message, part string }{
+		{"index", "panic: runtime error: index out of range [5] with length 0", "crasher"},
+		{"concurrent", fatal, "crasher"},
+		{"stack", fatal, "crasher"},
+		{"labelled", "panic: runtime error: index out of range [5] with length 0", "crasher/the second"},
 	} {
 		t.Run(test.how, func(t *testing.T) {
 			dir := t.TempDir()
@@ -66,7 +76,7 @@ func TestFalls(t *testing.T) {
 			if err != nil || len(row) != 1 {
 				t.Fatalf("%v, %v", row, err)
 			}
-			if r := row[0]; r.Part != "crasher" || !strings.HasPrefix(r.Message, test.message) || !strings.Contains(r.Stack, self+".fall") {
+			if r := row[0]; r.Part != test.part || !strings.HasPrefix(r.Message, test.message) || !strings.Contains(r.Stack, self+".fall") {
 				t.Errorf("record: %+v", r)
 			}
 			// It is taken up once.
@@ -142,5 +152,22 @@ func TestLeftOut(t *testing.T) {
 				t.Errorf("left out: %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+// TestCulprit: code of another part that a labelled goroutine runs is that part's.
+func TestCulprit(t *testing.T) {
+	const header = `goroutine 7 [running labels:{"a": "b", "which": "the \"first\""}]:` + "\n"
+	book := New(t.TempDir(), parts())
+	for stack, want := range map[string]string{
+		header + self + ".f(...)\n":                            `crasher/the "first"`,
+		header + "strings.Cut(...)\n":                          `crasher/the "first"`,
+		header + self + "/other.f(...)\n" + self + ".f(...)\n": "other",
+		"goroutine 7 [running]:\n" + self + ".f(...)\n":        "crasher",
+		"goroutine 7 [running]:\nmain.main()\n":                "",
+	} {
+		if got := book.culprit(stack); got != want {
+			t.Errorf("part %q, want %q of\n%s", got, want, stack)
+		}
 	}
 }
