@@ -17,6 +17,7 @@
 // them. Each has a process namespace, so that one signal to its first process is a power cut, and its own directories, cgroup
 // and address on a bridge.
 //
-// Shown by config_test.go and records_test.go (names and places), by the tests of package command, which start real parts, kill
+// Shown by config_test.go and records_test.go (names and places), falls_test.go (a controller that falls again and again),
+// certificates_test.go (renewal while everything runs), by the tests of package command, which start real parts, kill
 // and restart them, and look for what is left on the machine, by test/e2e/nodes, and by test/e2e/neighbours (two clusters on one machine).
 package cluster

@@ -55,6 +55,8 @@ type Environment struct {
 	// out, and why. Both are set before the steps begin.
 	falls   []crash.Record
 	leftOut map[string]error
+	// certificates is the life of new ones, and the pause of their renewal; zeros mean what packages pki says.
+	certificates struct{ life, pause time.Duration }
 	// certifyNodes renews the certificates of further nodes; nil before there are any.
 	certifyNodes func() error
 	// records are the further nodes that the cluster begins with.
@@ -94,7 +96,7 @@ func (e *Environment) startCertificates(ctx context.Context, task *steps.Task) e
 	}
 	task.Go(func(ctx context.Context) error {
 		logger := klog.FromContext(ctx)
-		pki.Keep(ctx, e.certificatesDue, func() error {
+		pki.Renewal{Due: e.certificatesDue, Pause: e.certificates.pause, Renew: func() error {
 			logger.Info("Renewing certificates")
 			err := e.certify()
 			if e.certifyNodes != nil {
@@ -102,7 +104,7 @@ func (e *Environment) startCertificates(ctx context.Context, task *steps.Task) e
 			}
 			_, mergeErr := e.mergeKubeconfig()
 			return errors.Join(err, mergeErr)
-		}, func(err error) { logger.Error(err, "Could not renew certificates; it is tried again") })
+		}, Failed: func(err error) { logger.Error(err, "Could not renew certificates; it is tried again") }}.Keep(ctx)
 		return nil
 	})
 	return nil
@@ -114,6 +116,7 @@ func (e *Environment) certify() error {
 	node := net.IP(c.NodeIP.AsSlice())
 	set, err := pki.Ensure(pki.Config{
 		Dir: c.PKIDir(), NodeName: c.NodeName, DNSDomain: c.DNSDomain, NodeIPs: []net.IP{node},
+		Life:      e.certificates.life,
 		ServerIPs: []net.IP{node, net.IP(c.KubernetesServiceIP().AsSlice()), net.IP(c.gateway().AsSlice())},
 	})
 	if err != nil {

@@ -64,6 +64,9 @@ func (s Set) ensureServiceAccountKey() error {
 	return writeBlock(s.ServiceAccountPublicKey(), publicKeyBlock, raw, 0o644)
 }
 
+// backdated is how long before it was made a certificate is valid: clocks of other machines may be a little behind.
+const backdated = 5 * time.Minute
+
 func newTemplate(commonName string, organizations []string, now time.Time, life time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
@@ -72,7 +75,7 @@ func newTemplate(commonName string, organizations []string, now time.Time, life 
 	return &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: commonName, Organization: organizations},
-		NotBefore:    now.Add(-5 * time.Minute).UTC(), // clocks of other machines may be a little behind
+		NotBefore:    now.Add(-backdated).UTC(),
 		NotAfter:     now.Add(life).UTC(),
 	}, nil
 }

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,7 +14,7 @@ import (
 
 // renewAt is when a certificate is to be made anew.
 func renewAt(cert *x509.Certificate) time.Time {
-	return cert.NotAfter.Add(-min(RenewBefore, cert.NotAfter.Sub(cert.NotBefore)/4))
+	return cert.NotAfter.Add(-min(RenewBefore, cert.NotAfter.Sub(cert.NotBefore.Add(backdated))/4))
 }
 
 // Due is when the first certificate of the set is to be made anew.
@@ -42,15 +43,27 @@ const (
 	renewPause = time.Minute
 )
 
-// Keep calls renew whenever a certificate is due, until ctx ends. due says when; failed is told of errors, after which it goes on.
-func Keep(ctx context.Context, due func() (time.Time, error), renew func() error, failed func(error)) {
+// Renewal makes certificates anew before they end.
+type Renewal struct {
+	// Due says when the first is to be made anew, and Renew makes those that are.
+	Due   func() (time.Time, error)
+	Renew func() error
+	// Failed is told of errors, after which it goes on.
+	Failed func(error)
+	// Pause is the wait after a failure, and the least of all waits; 0 means a minute. Certificates with a short life need a shorter.
+	Pause time.Duration
+}
+
+// Keep renews whenever a certificate is due, until ctx ends.
+func (r Renewal) Keep(ctx context.Context) {
+	pause := cmp.Or(r.Pause, renewPause)
 	for {
-		wait := renewPause
-		at, err := due()
+		wait := pause
+		at, err := r.Due()
 		if err == nil {
-			wait = min(max(time.Until(at), renewPause), lookAgain)
+			wait = min(max(time.Until(at), pause), lookAgain)
 		} else {
-			failed(err)
+			r.Failed(err)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -62,8 +75,8 @@ func Keep(ctx context.Context, due func() (time.Time, error), renew func() error
 		if err == nil && time.Now().Before(at) {
 			continue
 		}
-		if err := renew(); err != nil {
-			failed(err)
+		if err := r.Renew(); err != nil {
+			r.Failed(err)
 		}
 	}
 }

@@ -36,14 +36,15 @@ func TestNothingEnds(t *testing.T) {
 		renewals, failures, ended := 0, 0, make(chan struct{})
 		go func() {
 			defer close(ended)
-			Keep(ctx, func() (time.Time, error) { return earliest(set, node) }, func() error {
+			renew := func() error {
 				if renewals++; renewals%5 == 2 {
 					return errors.New("disk is full")
 				}
 				_, err := Ensure(cfg)
 				_, nodeErr := set.EnsureNode(node.dir, "node-2", nil, time.Now())
 				return errors.Join(err, nodeErr)
-			}, func(error) { failures++ })
+			}
+			Renewal{Due: func() (time.Time, error) { return earliest(set, node) }, Renew: renew, Failed: func(error) { failures++ }}.Keep(ctx)
 		}()
 		const samples = 96
 		for range samples {
