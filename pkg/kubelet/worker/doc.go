@@ -8,9 +8,9 @@
 //
 // What the node has granted a pod is written down before it is acted on (Remember), and recalled by the next kubelet (Recall).
 //
-// A status is published when it has news. What somebody else has changed in it is put right ten seconds later, or after one
-// when there is news; the end of a container that a changed pod replaces waits a second at most for its successor. The news
-// of a pod that ends waits for neither (TestPublishedDue, TestPoolCorrectsLater).
+// A status is published at once when it has news; only the end of a container that a changed pod replaces waits for its
+// successor, a second at the most, and not when the pod ends (TestPublishedDue). What somebody else has changed in a status is
+// put right with the next news, or ten seconds later (TestPoolCorrectsLater).
 //
 // In come desired pods, podstate.Observed, probe verdicts; out go actions, events, probe targets and podstate.View, from
 // which the status is computed. It never talks to the container runtime or the API by itself and knows no other stage.

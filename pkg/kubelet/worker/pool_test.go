@@ -230,8 +230,7 @@ func TestPoolDeletesWithoutStatus(t *testing.T) {
 	})
 }
 
-// TestPoolCorrectsLater: what somebody else writes into the status stands for a while, and goes at once when the pod
-// ends.
+// TestPoolCorrectsLater: what somebody else writes into the status stands for a while, and goes at once with news.
 func TestPoolCorrectsLater(t *testing.T) {
 	inPool(t, &world{}, func(t *testing.T, w *world, p *Pool) {
 		p.Update(aPod(), false)

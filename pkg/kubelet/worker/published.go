@@ -4,17 +4,15 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
 // correctAfter is how long a status that somebody else has changed stands before it is put right. Who changes one (a test, a
 // repair by hand) gets to see it; kubelets have always looked for such changes every ten seconds only.
 const correctAfter = 10 * time.Second
 
-// newsAfter is how long it stands when there is news of a pod that goes on, and how long the end of a container waits for
-// the start of the one that takes its place because the pod was changed: as long as kubelets that look at containers once a
-// second take to notice either.
-const newsAfter = time.Second
+// replacedWithin is how long the end of a container waits for the start of the one that takes its place because the pod was
+// changed: as long as kubelets that look at containers once a second take to notice either.
+const replacedWithin = time.Second
 
 // published is what the API has been told of a pod.
 type published struct {
@@ -27,42 +25,28 @@ type published struct {
 	disputed time.Time
 }
 
-// due says whether the API, which has known, is to be told status now, or else when to look again. News waits until quiet,
-// when the containers that are being replaced should be there again; that of a pod that ends does not wait.
+// due says whether the API, which has known, is to be told status now, or else when to look again. News goes out at once, over
+// whatever somebody else has written; only while containers are being replaced it waits until quiet, when they should be there
+// again, unless the pod ends.
 func (p *published) due(cfg *Config, known *v1.Pod, status *v1.PodStatus, ending bool, quiet, now time.Time) (bool, time.Time) {
 	settled := p.status != nil && p.version == known.ResourceVersion && !cfg.Changed(p.status, status)
 	if settled || !cfg.Changed(&known.Status, status) {
 		p.disputed = time.Time{}
 		return false, time.Time{}
 	}
-	news := p.status == nil || !cfg.Repeats(p.status, status)
-	if news && !ending && p.status != nil && now.Before(quiet) {
-		return false, quiet
-	}
-	if news && (ending || !p.changedByOthers(cfg, known)) {
+	if p.status == nil || !cfg.Repeats(p.status, status) {
+		if !ending && p.status != nil && now.Before(quiet) {
+			return false, quiet
+		}
 		return true, time.Time{}
 	}
 	if p.disputed.IsZero() {
 		p.disputed = now
 	}
-	at := p.disputed.Add(correctAfter)
-	if news {
-		at = p.disputed.Add(newsAfter)
-	}
-	if now.Before(at) {
+	if at := p.disputed.Add(correctAfter); now.Before(at) {
 		return false, at
 	}
 	return true, time.Time{}
-}
-
-// changedByOthers says whether the API has another status than it took from us, and a later one: known may also be from
-// before that.
-func (p *published) changedByOthers(cfg *Config, known *v1.Pod) bool {
-	if p.status == nil || !cfg.Changed(&known.Status, p.status) {
-		return false
-	}
-	order, err := resourceversion.CompareResourceVersion(known.ResourceVersion, p.version)
-	return err == nil && order > 0
 }
 
 // took notes that the API took a status.
@@ -79,8 +63,12 @@ func (s *State) quietUntil() time.Time {
 		if latest == nil {
 			continue
 		}
-		if one := s.instances[latest.ID]; one != nil && one.kill != nil && one.kill.planned && one.kill.began.Add(newsAfter).After(until) {
-			until = one.kill.began.Add(newsAfter)
+		i := s.instances[latest.ID]
+		if i == nil || i.kill == nil || !i.kill.planned {
+			continue
+		}
+		if end := i.kill.began.Add(replacedWithin); end.After(until) {
+			until = end
 		}
 	}
 	return until

@@ -28,10 +28,11 @@ func TestPublishedDue(t *testing.T) {
 		{name: "news", known: "ours", version: "5", status: "news", due: true},
 		{name: "news, and the cache shows what was before ours", known: "older", version: "4", status: "news", due: true},
 		{name: "news beside a change of the spec", known: "ours", version: "6", status: "news", due: true},
-		{name: "news while a container is replaced", known: "ours", version: "5", status: "news", quiet: newsAfter, again: newsAfter},
-		{name: "news of the end then", known: "ours", version: "5", status: "news", quiet: newsAfter, ending: true, due: true},
+		{name: "news while a container is replaced", known: "ours", version: "5", status: "news", quiet: replacedWithin, again: replacedWithin},
+		{name: "news of the end then", known: "ours", version: "5", status: "news", quiet: replacedWithin, ending: true, due: true},
 		{name: "somebody else's", known: "theirs", version: "6", status: "ours", again: correctAfter},
-		{name: "somebody else's, and news", known: "theirs", version: "6", status: "news", again: newsAfter},
+		{name: "somebody else's, and news", known: "theirs", version: "6", status: "news", due: true},
+		{name: "somebody else's, and news while a container is replaced", known: "theirs", version: "6", status: "news", quiet: replacedWithin, again: replacedWithin},
 		{name: "somebody else's, and news of the end", known: "theirs", version: "6", status: "news", ending: true, due: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
