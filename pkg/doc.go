@@ -13,7 +13,7 @@
 //   - controllers has one folder a controller, each a pure plan and a thin controller; controllermanager runs them.
 //   - scheduler gives pods nodes, by plugins on the published framework interfaces.
 //   - kubelet runs pods by a container runtime: stages that know values and not each other, put together in
-//     pkg/kubelet/kubelet.go. What it must remember over a restart is in one durable record a pod.
+//     pkg/kubelet/graph.go. What it must remember over a restart is in one durable record a pod.
 //   - proxy makes Services reachable by nftables; network gives pods addresses and names.
 //   - cluster is what the command proa does: it starts all of this, with etcd and containerd, in one process, keeps a
 //     ledger of every change to the host, and makes further nodes of namespaces on the same machine. A small keeper starts

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 
+	"github.com/proa-sh/proa/pkg/kubelet/runtime"
 	"github.com/proa-sh/proa/pkg/kubelet/server"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
 )
@@ -74,6 +75,25 @@ func (c *Config) check() error {
 
 func (c *Config) nodeCredentials() []string {
 	return append([]string{filepath.Join(c.Root, "config.json")}, c.DockerConfigs...)
+}
+
+func (c *Config) hostname() string {
+	if c.Hostname != "" {
+		return c.Hostname
+	}
+	return c.NodeName
+}
+
+func (c *Config) paths() runtime.Paths {
+	return runtime.Paths{Root: c.Root, PodLogs: c.Kubelet.PodLogsDir, ContainerLogs: c.ContainerLogs}
+}
+
+// maxPulls bounds the images that are pulled at a time; 0 for no bound.
+func (c *Config) maxPulls() int {
+	if value(c.Kubelet.SerializeImagePulls, true) {
+		return 1
+	}
+	return int(value(c.Kubelet.MaxParallelImagePulls, 0))
 }
 
 // runtimeTimeout bounds CRI calls that have no time of their own.

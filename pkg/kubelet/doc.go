@@ -20,6 +20,11 @@
 //	server     the kubelet's own API
 //	podstate   the values that pass between them
 //
+// New listens to informers. When the container runtime answers, Run has the whole graph built by one constructor, newGraph, each
+// part after those that it needs; nothing is filled in later. What would be a cycle goes by the worker's Registry, which is made
+// first and needs nobody: probes, watches of the runtime and of objects, the node and the eviction leave their news there, and
+// questions about pods are answered there; the pool that starts the workers comes last.
+//
 // In come a Config of built parts and a container runtime's endpoint; out go containers, and statuses in the API. Stopping
 // the kubelet leaves containers running; starting it again finds them. TestContainerd runs pods end to end on a real containerd.
 package kubelet

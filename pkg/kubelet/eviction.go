@@ -25,8 +25,8 @@ import (
 
 // evictionConfig makes the eviction of what the configuration says about thresholds.
 func (p *parts) evictionConfig() (eviction.Config, error) {
-	c := p.k.cfg.Kubelet
-	thresholds, err := thresholds(&p.k.cfg)
+	c := p.cfg.Kubelet
+	thresholds, err := thresholds(p.cfg)
 	var local func(context.Context) map[*v1.Pod]eviction.LocalUse
 	if value(c.LocalStorageCapacityIsolation, true) {
 		local = p.localUse
@@ -38,11 +38,13 @@ func (p *parts) evictionConfig() (eviction.Config, error) {
 		Free:       func(ctx context.Context) error { return p.images.RemoveUnused(ctx, p.imagesInUse) },
 		Candidates: p.candidates,
 		End: func(pod *v1.Pod, e podstate.Ending) {
-			p.record(pod, "", v1.EventTypeWarning, e.Reason, e.Message)
-			p.pool.End(pod.UID, e)
+			p.events.record(pod, "", v1.EventTypeWarning, e.Reason, e.Message)
+			p.registry.End(pod.UID, e)
 		},
-		Stopped: func(uid types.UID) bool { s, ok := p.pool.Snapshot(uid); return !ok || s.Stopped },
-		Changed: p.node.Notify,
+		Stopped: func(uid types.UID) bool { s, ok := p.registry.Snapshot(uid); return !ok || s.Stopped },
+		Changed: func(now eviction.Pressure) {
+			p.node.SetPressure(node.Pressure{Memory: now.Memory, Disk: now.Disk, PID: now.PID})
+		},
 	}, err
 }
 
@@ -113,7 +115,7 @@ func (p *parts) observeNode(ctx context.Context) (map[eviction.Signal]eviction.O
 			observed[inodes] = eviction.Observation{Available: int64(s.Ffree), Capacity: int64(s.Files)}
 		}
 	}
-	fs(p.k.cfg.Root, eviction.NodeFsAvailable, eviction.NodeFsInodesFree)
+	fs(p.cfg.Root, eviction.NodeFsAvailable, eviction.NodeFsInodesFree)
 	if info, err := p.imageAPI.ImageFsInfo(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("find the file system of images: %w", err))
 	} else if len(info.GetImageFilesystems()) > 0 {
@@ -157,7 +159,7 @@ func observePIDs() (o eviction.Observation, err error) {
 func (p *parts) candidates(ctx context.Context, r eviction.Resource) []eviction.Candidate {
 	usage := p.usageOf(ctx, r)
 	var list []eviction.Candidate
-	for _, s := range p.pool.Snapshots() {
+	for _, s := range p.registry.Snapshots() {
 		if s.Ending || s.Stopped || s.Pod.Spec.NodeName == "" {
 			continue
 		}
@@ -176,10 +178,4 @@ func (p *parts) candidates(ctx context.Context, r eviction.Resource) []eviction.
 		list = append(list, c)
 	}
 	return list
-}
-
-// pressureOnNode is what the node's conditions say.
-func (p *parts) pressureOnNode() node.Pressure {
-	now := p.eviction.Pressure()
-	return node.Pressure{Memory: now.Memory, Disk: now.Disk, PID: now.PID}
 }

@@ -119,13 +119,13 @@ func (p *parts) remember(t worker.Task) error {
 
 // unmount takes the pod's volumes away. What others have mounted in them is theirs to take away: the pod waits for that.
 func (p *parts) unmount(ctx context.Context, pod *v1.Pod) error {
-	p.objects.Forget(pod)
+	p.caches.objects.Forget(pod)
 	err := p.volumes.Teardown(ctx, pod.UID)
 	var foreign *volumes.ForeignMounts
 	if errors.As(err, &foreign) {
 		klog.FromContext(ctx).Error(err, "The pod's directory is kept", "pod", klog.KObj(pod), "podUID", pod.UID)
 		if message := fmt.Sprintf("error killing pod: %v", err); pod.Spec.NodeName == "" {
-			p.events.onNode(p.k.cfg.NodeName, "FailedKillPod", message)
+			p.events.onNode(p.cfg.NodeName, "FailedKillPod", message)
 		} else {
 			p.events.record(pod, "", v1.EventTypeWarning, "FailedKillPod", message)
 		}
@@ -144,7 +144,7 @@ func (p *parts) forget(pod *v1.Pod) error {
 }
 
 func (p *parts) mountVolumes(ctx context.Context, t worker.Task, r *worker.Result) {
-	p.objects.Follow(t.Pod)
+	p.caches.objects.Follow(t.Pod)
 	paths, err := p.volumes.Setup(ctx, t.Pod)
 	if err != nil {
 		r.Err = err
@@ -195,7 +195,7 @@ func (p *parts) pullImages(ctx context.Context, t worker.Task, r *worker.Result)
 		r.Err = fmt.Errorf("pod has no container %q", t.Action.Container)
 		return
 	}
-	runtimeHandler, err := p.handlerOf(t.Pod)
+	runtimeHandler, err := p.caches.handlerOf(t.Pod)
 	if err != nil {
 		r.Err = err
 		return

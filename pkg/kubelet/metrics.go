@@ -5,24 +5,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
+	"github.com/proa-sh/proa/pkg/kubelet/worker"
 )
 
 // newMetrics are shown at /metrics, under the names that upstream's kubelet has for them.
-func (p *parts) newMetrics() prometheus.Gatherer {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), podCollector{
-		p: p,
+func newMetrics(nodeName string, registry *worker.Registry) prometheus.Gatherer {
+	shown := prometheus.NewRegistry()
+	shown.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), podCollector{
+		registry: registry,
 		node: prometheus.NewDesc("kubelet_node_name", "The node's name. The count is always 1.",
-			nil, prometheus.Labels{"node": p.k.cfg.NodeName}),
+			nil, prometheus.Labels{"node": nodeName}),
 		pods:       prometheus.NewDesc("kubelet_running_pods", "Number of pods that have a running pod sandbox", nil, nil),
 		containers: prometheus.NewDesc("kubelet_running_containers", "Number of containers currently running", []string{"container_state"}, nil),
 	})
-	return registry
+	return shown
 }
 
 // podCollector counts what the runtime showed when each pod was looked at last.
 type podCollector struct {
-	p                      *parts
+	registry               *worker.Registry
 	node, pods, containers *prometheus.Desc
 }
 
@@ -39,7 +40,7 @@ func (c podCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), labels...)
 	}
 	pods, containers := 0, map[podstate.Phase]int{}
-	for _, s := range c.p.pool.Snapshots() {
+	for _, s := range c.registry.Snapshots() {
 		if s.Observed.ReadySandbox() != nil {
 			pods++
 		}

@@ -15,11 +15,11 @@ import (
 
 // followStatic takes the static pods over.
 func (p *parts) followStatic(ctx context.Context) error {
-	if p.k.cfg.Static == nil {
-		p.k.desired.SetStatic(nil)
+	if p.cfg.Static == nil {
+		p.desired.SetStatic(nil)
 		return nil
 	}
-	return p.k.cfg.Static(ctx, p.k.desired.SetStatic)
+	return p.cfg.Static(ctx, p.desired.SetStatic)
 }
 
 // apiNode is the node as the API has it.
@@ -31,8 +31,8 @@ func (p *parts) apiNode() (*v1.Node, error) {
 }
 
 // lookStatic tells the mirrors what is known of static pods.
-func (k *Kubelet) lookStatic(name types.NamespacedName) mirrors.Known {
-	s := k.desired.Static(name)
+func (p *parts) lookStatic(name types.NamespacedName) mirrors.Known {
+	s := p.desired.Static(name)
 	return mirrors.Known{Wanted: s.Wanted, Mirror: s.Mirror, Ending: s.Ending}
 }
 
@@ -42,7 +42,7 @@ func (p *parts) publishStatic(ctx context.Context, t worker.Task, r *worker.Resu
 	known := *t.Pod
 	known.Status = *t.Status
 	r.Pod = &known
-	mirror := p.k.desired.Static(types.NamespacedName{Namespace: t.Pod.Namespace, Name: t.Pod.Name}).Mirror
+	mirror := p.desired.Static(types.NamespacedName{Namespace: t.Pod.Namespace, Name: t.Pod.Name}).Mirror
 	if !desired.Mirrors(mirror, t.Pod) {
 		return
 	}

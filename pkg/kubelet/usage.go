@@ -46,7 +46,7 @@ func (p *parts) usageOf(ctx context.Context, r eviction.Resource) func(*v1.Pod) 
 // localUse measures the pods that have a limit on what they have on the node's disk. One that cannot be measured is left out.
 func (p *parts) localUse(ctx context.Context) map[*v1.Pod]eviction.LocalUse {
 	var limited []*v1.Pod
-	for _, s := range p.pool.Snapshots() {
+	for _, s := range p.registry.Snapshots() {
 		if !s.Ending && !s.Stopped && eviction.HasLocalLimits(s.Pod) {
 			limited = append(limited, s.Pod)
 		}
@@ -85,7 +85,7 @@ func (p *parts) localUseOf(pod *v1.Pod, layers map[string]disk) (eviction.LocalU
 		}
 	}
 	for c := range pods.AllContainers(pod) {
-		log, err := diskBelow(filepath.Join(p.paths().LogDir(pod.Namespace, pod.Name, pod.UID), c.Name))
+		log, err := diskBelow(filepath.Join(p.cfg.paths().LogDir(pod.Namespace, pod.Name, pod.UID), c.Name))
 		errs = append(errs, err)
 		use.Containers[c.Name] = log.bytes + layers[c.Name].bytes
 		all.add(layers[c.Name])
@@ -135,7 +135,7 @@ func (p *parts) containerLayers(ctx context.Context) (map[types.UID]map[string]d
 
 // diskOf is what the pod's logs and the volumes in its directory use.
 func (p *parts) diskOf(pod *v1.Pod) (disk, error) {
-	paths := p.paths()
+	paths := p.cfg.paths()
 	logs, logsErr := diskBelow(paths.LogDir(pod.Namespace, pod.Name, pod.UID))
 	volumes, volumesErr := diskBelow(paths.PodDir(pod.UID))
 	volumes.add(logs)

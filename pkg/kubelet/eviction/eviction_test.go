@@ -179,7 +179,7 @@ func TestManager(t *testing.T) {
 				defer mu.Unlock()
 				return running[uid] == nil
 			},
-			Changed: func() {},
+			Changed: func(Pressure) {},
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)

@@ -40,8 +40,8 @@ type Config struct {
 	// End ends a pod; Stopped says whether nothing of it runs any more.
 	End     func(pod *v1.Pod, e podstate.Ending)
 	Stopped func(uid types.UID) bool
-	// Changed is called after the pressure has changed. It must not block.
-	Changed func()
+	// Changed is told the pressure after it has changed. It must not block.
+	Changed func(Pressure)
 }
 
 // Manager relieves the node.
@@ -173,6 +173,6 @@ func (m *Manager) setPressure(ctx context.Context, p Pressure) {
 	m.mu.Unlock()
 	if before != p {
 		klog.FromContext(ctx).Info("Pressure on the node has changed", "memory", p.Memory, "disk", p.Disk, "pids", p.PID)
-		m.cfg.Changed()
+		m.cfg.Changed(p)
 	}
 }

@@ -97,9 +97,9 @@ func (n *Node) observe(ctx context.Context, images bool) Observed {
 	if n.cfg.Problems != nil {
 		o.NotReady = append(o.NotReady, n.cfg.Problems()...)
 	}
-	if n.cfg.Pressure != nil {
-		o.Pressure = n.cfg.Pressure()
-	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	o.Pressure = n.pressure
 	return o
 }
 

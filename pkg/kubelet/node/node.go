@@ -45,8 +45,6 @@ type Config struct {
 	Runtime  Runtime
 	// Images may be nil; then none are reported.
 	Images Images
-	// Pressure may be nil; then there is none.
-	Pressure func() Pressure
 	// Problems lists reasons beside the runtime's why the node is not ready; may be nil.
 	Problems func() []string
 	// OnReadiness is called after the readiness of runtime or network has turned; may be nil. It must not block.
@@ -88,6 +86,7 @@ type Node struct {
 	network    error    // why the pod network is not ready; guarded by mu
 	known      *v1.Node // the last answer of the API server about the Node; guarded by mu
 	registered bool     // guarded by mu
+	pressure   Pressure // guarded by mu
 }
 
 // New checks the configuration and fills what it leaves open.
@@ -141,7 +140,15 @@ func (n *Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// Notify has the status computed at once: images, pressure or the Node itself may have changed. It does not block.
+// SetPressure tells which resources run short from now on; none does at first. It does not block.
+func (n *Node) SetPressure(p Pressure) {
+	n.mu.Lock()
+	n.pressure = p
+	n.mu.Unlock()
+	n.Notify()
+}
+
+// Notify has the status computed at once: images or the Node itself may have changed. It does not block.
 func (n *Node) Notify() {
 	select {
 	case n.wake <- struct{}{}:

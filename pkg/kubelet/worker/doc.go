@@ -2,7 +2,7 @@
 //
 // It owns one state machine per pod UID ([State]). [State.Step] is a function of the state and the time: it says which
 // actions are due and when to look again; [State.Apply] takes the result of an action in. Neither reads a clock, calls
-// anything or blocks. [Pool] owns one goroutine per pod that carries actions out through Config.Do, each in a goroutine of
+// anything or blocks. [Registry] knows the pods that have a worker and takes news for them; [Pool] owns one goroutine per pod that carries actions out through Config.Do, each in a goroutine of
 // its own that is joined, and is woken by changes of the desired pod, runtime events, probe verdicts, finished actions and
 // timers, never by polling.
 //

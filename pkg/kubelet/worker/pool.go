@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"sort"
 	"sync"
 
 	v1 "k8s.io/api/core/v1"
@@ -36,19 +35,17 @@ type Config struct {
 	Ended func(uid types.UID)
 }
 
-// Pool holds a worker for each pod.
+// Pool gives each pod a worker.
 type Pool struct {
+	*Registry
 	cfg Config
 	ctx context.Context
 	wg  sync.WaitGroup
-	mu  sync.Mutex
-	// workers by UID; guarded by mu. A worker leaves when it has finished.
-	workers map[types.UID]*worker
 }
 
-// NewPool makes a pool whose workers stop when ctx ends.
-func NewPool(ctx context.Context, cfg Config) *Pool {
-	return &Pool{cfg: cfg, ctx: ctx, workers: map[types.UID]*worker{}}
+// NewPool makes a pool with workers in the registry, which stop when ctx ends. A registry has one pool.
+func NewPool(ctx context.Context, registry *Registry, cfg Config) *Pool {
+	return &Pool{Registry: registry, cfg: cfg, ctx: ctx}
 }
 
 // Wait returns when all workers have ended, after ctx has.
@@ -129,83 +126,6 @@ func (p *Pool) start(state *State) {
 
 // Delete tells that the pod's object is gone from the API.
 func (p *Pool) Delete(uid types.UID) { p.post(uid, func(m *mail) { m.gone = true }) }
-
-// Touch tells that something of the pod changed in the runtime. It says whether the pod is known.
-func (p *Pool) Touch(uid types.UID) bool { return p.post(uid, func(m *mail) { m.touched = true }) }
-
-// Refresh tells that an object which the pod names has changed.
-func (p *Pool) Refresh(uid types.UID) { p.post(uid, func(m *mail) { m.refresh = true }) }
-
-// Nudge makes every pod try again now what waits after a failure.
-func (p *Pool) Nudge() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, w := range p.workers {
-		w.post(func(m *mail) { m.nudge = true })
-	}
-}
-
-// End ends the pod for a reason that is not in its object.
-func (p *Pool) End(uid types.UID, e podstate.Ending) bool {
-	return p.post(uid, func(m *mail) { m.ending = &e })
-}
-
-// Probe takes a probe's verdict in.
-func (p *Pool) Probe(r podstate.ProbeResult) {
-	p.post(r.UID, func(m *mail) {
-		if m.probes == nil {
-			m.probes = map[probeKey]podstate.ProbeResult{}
-		}
-		m.probes[probeKey{r.ContainerID, r.Kind}] = r
-	})
-}
-
-func (p *Pool) post(uid types.UID, add func(*mail)) bool {
-	p.mu.Lock()
-	w := p.workers[uid]
-	p.mu.Unlock()
-	if w == nil {
-		return false
-	}
-	w.post(add)
-	return true
-}
-
-// Snapshot returns what is known of a pod.
-func (p *Pool) Snapshot(uid types.UID) (Snapshot, bool) {
-	p.mu.Lock()
-	w := p.workers[uid]
-	p.mu.Unlock()
-	if w == nil {
-		return Snapshot{}, false
-	}
-	return w.look(), true
-}
-
-// Snapshots returns what is known of every pod, by namespace, name and UID.
-func (p *Pool) Snapshots() []Snapshot {
-	p.mu.Lock()
-	workers := make([]*worker, 0, len(p.workers))
-	for _, w := range p.workers {
-		workers = append(workers, w)
-	}
-	p.mu.Unlock()
-	all := make([]Snapshot, 0, len(workers))
-	for _, w := range workers {
-		all = append(all, w.look())
-	}
-	sort.Slice(all, func(i, j int) bool {
-		a, b := all[i].Pod, all[j].Pod
-		if a.Namespace != b.Namespace {
-			return a.Namespace < b.Namespace
-		}
-		if a.Name != b.Name {
-			return a.Name < b.Name
-		}
-		return a.UID < b.UID
-	})
-	return all
-}
 
 // grant gives the pod the resources of its spec if they fit beside those of the others.
 func (p *Pool) grant(w *worker, pod *v1.Pod) Result {

@@ -89,7 +89,7 @@ func (w *world) do(ctx context.Context, t Task) Result {
 }
 
 func (w *world) pool(ctx context.Context) *Pool {
-	return NewPool(ctx, Config{
+	return NewPool(ctx, NewRegistry(), Config{
 		Settings: Settings{CrashMax: CrashMax, RuntimeName: "test", Hash: func(*v1.Container) string { return "" }},
 		Do:       w.do,
 		Status: func(v *podstate.View) v1.PodStatus {
