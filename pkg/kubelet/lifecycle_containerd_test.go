@@ -35,7 +35,7 @@ type rig struct {
 	client     *fake.Clientset
 	// stop ends the kubelet that runs now; shared by all users of the rig.
 	stop *func()
-	// evictionHard is the configuration of the next kubelet; nil for the defaults.
+	// evictionHard is the configuration of the next kubelet; nil for one that no machine with a full disk fails by.
 	evictionHard map[string]string
 }
 
@@ -65,6 +65,7 @@ func (r *rig) start() {
 	config.ContainerRuntimeEndpoint = r.containerd.Endpoint
 	config.FailCgroupV1 = new(false)
 	config.CgroupRoot = r.containerd.CgroupRoot
+	config.EvictionHard = map[string]string{"memory.available": "50Mi", "nodefs.available": "100Mi", "imagefs.available": "100Mi"}
 	if r.evictionHard != nil {
 		config.EvictionHard = r.evictionHard
 	}

@@ -22,7 +22,7 @@ func (s *State) Apply(r Result, now time.Time) {
 		s.applyPostStart(r)
 	case PreStop:
 		if i := s.instances[r.Action.ID]; i != nil {
-			i.preStop = true
+			i.preStopped = true
 		}
 	case ResizeContainer:
 		s.resize.fault(r.Action.Container, r.Err)
@@ -34,7 +34,7 @@ func (s *State) Apply(r Result, now time.Time) {
 	case GrantResources:
 		s.applyGrant(r, now)
 	case RefreshVolumes:
-		s.refresh = s.refresh || r.Err != nil
+		s.prepared.stale = s.prepared.stale || r.Err != nil
 	}
 	switch r.Action.Kind {
 	case CreateSandbox, StartContainer, StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, ResizeContainer:
@@ -65,7 +65,7 @@ func (s *State) applyFacts(r Result, now time.Time) {
 		return
 	}
 	if r.Refused {
-		s.refusals++
+		s.stopping.refusals++
 	}
 	if r.Err != nil {
 		return
@@ -74,27 +74,27 @@ func (s *State) applyFacts(r Result, now time.Time) {
 	case Inspect:
 		s.setObserved(r.Observed)
 	case Remember:
-		written := s.remembering
-		s.recorded = &written
+		written := s.admitted.remembering
+		s.admitted.recorded = &written
 	case EnsureCgroup:
-		s.cgroup, s.cgroupParent = true, r.CgroupParent
+		s.prepared.cgroup, s.prepared.cgroupParent = true, r.CgroupParent
 		s.resize.cgroupDone()
 	case MountVolumes:
-		s.mounted, s.volumes, s.refreshAt = true, r.Volumes, refreshTime(r.Refresh, now)
+		s.prepared.mounted, s.prepared.volumes, s.prepared.refreshAt = true, r.Volumes, refreshTime(r.Refresh, now)
 	case RefreshVolumes:
-		s.refreshAt = refreshTime(r.Refresh, now)
+		s.prepared.refreshAt = refreshTime(r.Refresh, now)
 	case StopSandbox:
-		s.stoppedSandboxes[r.Action.ID] = true
+		s.stopping.sandboxes[r.Action.ID] = true
 	case UnmountVolumes:
-		s.unmounted = true
+		s.cleaned.volumes = true
 	case RemoveCgroup:
-		s.uncgrouped = true
+		s.cleaned.cgroup = true
 	case RemoveLogs:
-		s.unlogged = true
+		s.cleaned.logs = true
 	case DeletePod:
-		s.removed, s.Gone = true, s.Gone || r.Gone
+		s.cleaned.object, s.Gone = true, s.Gone || r.Gone
 	case PublishStatus:
-		s.refusals, s.Gone = 0, s.Gone || r.Gone
+		s.stopping.refusals, s.Gone = 0, s.Gone || r.Gone
 		if r.Pod != nil && !older(r.Pod, s.Pod) {
 			s.SetPod(r.Pod)
 		}
@@ -114,10 +114,10 @@ func (s *State) setObserved(o podstate.Observed) {
 		if s.instances[c.ID] != nil || c.Phase == podstate.Created || s.isStarting(c.Name) {
 			continue
 		}
-		found := &instance{hooked: true, preStop: c.PreStopDone}
+		found := &instance{postStart: hookEnded, preStopped: c.PreStopDone}
 		for cs := range allStatuses(s.Pod) {
 			if cs.ContainerID == s.settings.RuntimeName+"://"+c.ID {
-				found.startup = cs.Started != nil && *cs.Started
+				found.started = cs.Started != nil && *cs.Started
 				found.ready = cs.Ready
 			}
 		}
@@ -196,7 +196,11 @@ func (s *State) applyStart(r Result) {
 	}
 	m.waiting = podstate.Reason{}
 	c := pods.Container(s.Pod, r.Action.Container)
-	s.instances[r.ID] = &instance{hooked: c == nil || c.Lifecycle == nil || c.Lifecycle.PostStart == nil}
+	i := &instance{}
+	if c == nil || c.Lifecycle == nil || c.Lifecycle.PostStart == nil {
+		i.postStart = hookEnded
+	}
+	s.instances[r.ID] = i
 }
 
 func (s *State) applyPostStart(r Result) {
@@ -205,10 +209,10 @@ func (s *State) applyPostStart(r Result) {
 		return
 	}
 	if r.Err == nil {
-		i.hooked = true
+		i.postStart = hookEnded
 		return
 	}
-	i.hookGone = r.Err.Error()
+	i.postStart = hookFailed
 	delete(s.retries, r.Action.key())
 	s.memo(r.Action.Container).waiting = podstate.Reason{Reason: "PostStartHookError", Message: r.Err.Error()}
 }

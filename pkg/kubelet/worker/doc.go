@@ -6,6 +6,20 @@
 // its own that is joined, and is woken by changes of the desired pod, runtime events, probe verdicts, finished actions and
 // timers, never by polling.
 //
+// A pod is in one of these phases ([State.Phase]), which follows from facts that actions establish, so that no restart can bring
+// it into a wrong one; State has the facts of each phase together:
+//
+//	Admitting  what the runtime holds is being read, the grant written down  until the record is on disk, or was found there
+//	Preparing  cgroup, volumes, sandbox                                      until all three are there
+//	Running    containers are started and kept                              back to Preparing when the sandbox dies
+//	Stopping   containers, sidecars last, then sandboxes                    from any of the above, once Ending is set
+//	Cleaning   volumes and cgroup; the object; the runtime's remains; logs  when nothing runs or can come to life
+//	Done       nothing is left                                              the worker ends
+//
+// Containers that a pod has already are looked after in Preparing too. A change of resources is written down in any of the first
+// three phases before anything else is done, and has stages of its own (resize.go), as has a restart of all containers in place
+// (restartall.go). testdata/phases.txt goes through all of them.
+//
 // What the node has granted a pod is written down before it is acted on (Remember), and recalled by the next kubelet (Recall).
 //
 // A status is published at once when it has news; only the end of a container that a changed pod replaces waits for its

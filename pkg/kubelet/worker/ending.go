@@ -13,39 +13,25 @@ import (
 // orphanGrace is the grace period of containers whose pod is unknown and that do not tell their own.
 const orphanGrace = 1
 
-// end takes the pod down: containers, sandbox, volumes, cgroup, then the object in the API, then what is left in the runtime.
-func (p *step) end() {
-	if !p.stopContainers() || p.starting() {
-		return
+// stop is Stopping: containers, then sandboxes.
+func (p *step) stop() {
+	if p.stopContainers() && !p.starting() {
+		p.stopSandboxes()
 	}
-	if !p.stopSandboxes() {
-		return
-	}
-	if !p.unmounted {
-		p.due(Action{Kind: UnmountVolumes})
-	}
-	if !p.uncgrouped {
-		p.due(Action{Kind: RemoveCgroup})
-	}
-	if !p.unmounted || !p.uncgrouped {
-		return
-	}
-	if !p.Gone {
-		// The object is deleted once its last status is in the API, see publish.
-		return
-	}
-	p.removeAll()
 }
 
-// starting: something that could still bring a container or sandbox to life is under way.
-func (p *step) starting() bool {
-	for _, a := range p.busy {
-		switch a.Kind {
-		case CreateSandbox, StartContainer, MountVolumes, RefreshVolumes, EnsureCgroup, PullImage:
-			return true
-		}
+// clean is Cleaning: volumes and cgroup, then the object in the API, then what is left in the runtime.
+func (p *step) clean() {
+	if !p.cleaned.volumes {
+		p.due(Action{Kind: UnmountVolumes})
 	}
-	return false
+	if !p.cleaned.cgroup {
+		p.due(Action{Kind: RemoveCgroup})
+	}
+	// The object is deleted once its last status is in the API, see publish.
+	if p.cleaned.volumes && p.cleaned.cgroup && p.Gone {
+		p.removeAll()
+	}
 }
 
 // stopContainers says whether no container runs any more.
@@ -54,7 +40,7 @@ func (p *step) stopContainers() bool {
 	if len(live) == 0 {
 		return true
 	}
-	grace, began := p.endGrace(), p.endBegan
+	grace, began := p.endGrace(), p.stopping.began
 	for _, c := range live {
 		i := p.instances[c.ID]
 		if i == nil {
@@ -113,16 +99,12 @@ func sidecarPosition(pod *v1.Pod, name string) int {
 	return len(pod.Spec.InitContainers)
 }
 
-// stopSandboxes says whether no sandbox is up any more.
-func (p *step) stopSandboxes() bool {
-	down := true
+func (p *step) stopSandboxes() {
 	for _, sandbox := range p.Observed.Sandboxes {
-		if sandbox.Ready || !p.stoppedSandboxes[sandbox.ID] {
+		if p.isUp(&sandbox) {
 			p.due(Action{Kind: StopSandbox, ID: sandbox.ID})
-			down = false
 		}
 	}
-	return down
 }
 
 // removeAll removes what the runtime keeps of a pod that is gone from the API.
@@ -136,32 +118,10 @@ func (p *step) removeAll() {
 	for _, s := range p.Observed.Sandboxes {
 		p.due(Action{Kind: RemoveSandbox, ID: s.ID})
 	}
-	if len(p.Observed.Sandboxes) > 0 || p.unlogged {
+	if len(p.Observed.Sandboxes) > 0 || p.cleaned.logs {
 		return
 	}
 	p.due(Action{Kind: RemoveLogs})
-}
-
-// stopped: the pod is ending and nothing of it runs or can come to life any more.
-func (s *State) stopped() bool {
-	if s.Ending == nil || !s.known || s.dirty {
-		return false
-	}
-	p := step{State: s}
-	return len(s.Observed.Live()) == 0 && !p.starting()
-}
-
-// down: all that the pod used on the node is free again.
-func (s *State) down() bool {
-	if !s.stopped() || !s.unmounted || !s.uncgrouped {
-		return false
-	}
-	for _, sandbox := range s.Observed.Sandboxes {
-		if sandbox.Ready || !s.stoppedSandboxes[sandbox.ID] {
-			return false
-		}
-	}
-	return true
 }
 
 // maxRefusals is how often a final status is offered that the API refuses, before the object is deleted without it.
@@ -173,9 +133,9 @@ func (s *State) publish(changed bool, now time.Time) (actions []Action, wake tim
 	last := s.down() && s.Pod.DeletionTimestamp != nil
 	switch {
 	case s.Gone || !s.known:
-	case changed && !(last && s.refusals >= maxRefusals):
+	case changed && !(last && s.stopping.refusals >= maxRefusals):
 		p.due(Action{Kind: PublishStatus})
-	case last && !s.removed && !p.isBusy(Action{Kind: PublishStatus}):
+	case last && !s.cleaned.object && !p.isBusy(Action{Kind: PublishStatus}):
 		p.due(Action{Kind: DeletePod})
 	}
 	return p.actions, p.wake

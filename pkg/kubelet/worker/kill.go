@@ -31,7 +31,7 @@ func (p *step) killUnwanted(sandbox *podstate.Sandbox) {
 				continue
 			}
 			p.event(live.Name, false, "Killing", message)
-			i.kill = &kill{began: p.now, grace: p.probeGrace(c, i), planned: i.unhealthy == "" && i.hookGone == ""}
+			i.kill = &kill{began: p.now, grace: p.probeGrace(c, i), planned: i.unhealthy == "" && i.postStart != hookFailed}
 		}
 		p.kill(c, &live, i, true)
 	}
@@ -42,7 +42,7 @@ func (p *step) whyKill(sandbox *podstate.Sandbox, c *v1.Container, live *podstat
 	switch {
 	case c == nil:
 		return fmt.Sprintf("Container %s is no longer part of the pod", live.Name)
-	case i.hookGone != "":
+	case i.postStart == hookFailed:
 		p.event(live.Name, true, "FailedPostStartHook", "PostStartHook failed")
 		return "FailedPostStartHook"
 	case i.unhealthy == podstate.Startup:
@@ -100,7 +100,7 @@ func (p *step) kill(c *v1.Container, live *podstate.Container, i *instance, turn
 	k := i.kill
 	deadline := k.began.Add(time.Duration(k.grace) * time.Second)
 	if k.grace > 0 && p.now.Before(deadline) {
-		if hasPreStop(c) && i.hooked && !i.preStop {
+		if hasPreStop(c) && i.postStart == hookEnded && !i.preStopped {
 			p.due(Action{Kind: PreStop, Container: live.Name, ID: live.ID, Grace: int64(math.Ceil(deadline.Sub(p.now).Seconds()))})
 			p.wakeAt(deadline)
 			return

@@ -65,8 +65,8 @@ func (p *Pool) Update(pod *v1.Pod, taken bool) {
 		return
 	}
 	state := p.state(pod)
-	state.taken = state.taken || taken
-	if !state.taken && mustAdmit(pod) {
+	state.admitted.taken = state.admitted.taken || taken
+	if !state.admitted.taken && mustAdmit(pod) {
 		if refusal := p.cfg.Admit(pod, p.active(nil)); refusal != nil {
 			p.cfg.Event(pod, "", v1.EventTypeWarning, refusal.Reason, refusal.Message)
 			state.Reject(refusal.Reason, refusal.Message)

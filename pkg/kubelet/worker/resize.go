@@ -115,7 +115,7 @@ func (s *State) observedGeneration() int64 {
 // that is nothing: a pod that is new, or of which the memory is lost.
 func (s *State) Recall(m *podstate.Memory) {
 	if m != nil {
-		s.recorded, s.taken = m, true
+		s.admitted.recorded, s.admitted.taken = m, true
 		s.resize.granted = m.Granted
 		s.restartAll.under = m.RestartingAll
 		if m.Before != nil {
@@ -150,16 +150,16 @@ func (s *State) memory() podstate.Memory {
 // remember writes down what the next kubelet has to know and says whether it may be acted on: not before it is written, but for a pod
 // that runs already when this kubelet finds it.
 func (p *step) remember() bool {
-	now := p.memory()
-	if p.recorded == nil || !equality.Semantic.DeepEqual(*p.recorded, now) {
+	a, now := &p.admitted, p.memory()
+	if a.recorded == nil || !equality.Semantic.DeepEqual(*a.recorded, now) {
 		if p.due(Action{Kind: Remember}) {
-			p.remembering = now
+			a.remembering = now
 		}
 	}
-	if p.recorded == nil {
-		return p.taken
+	if a.recorded == nil {
+		return a.taken
 	}
-	return p.recorded.Granted.Same(now.Granted) && (p.recorded.RestartingAll || !now.RestartingAll)
+	return a.recorded.Granted.Same(now.Granted) && (a.recorded.RestartingAll || !now.RestartingAll)
 }
 
 // resizeContainers brings granted resources into force.

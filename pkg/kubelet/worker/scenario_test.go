@@ -137,7 +137,7 @@ func (s *scenario) do(words []string, body string) string {
 		if s.disk != nil {
 			s.state.Recall(s.disk)
 		}
-		s.state.taken = s.state.taken || len(s.model.Sandboxes) > 0
+		s.state.admitted.taken = s.state.admitted.taken || len(s.model.Sandboxes) > 0
 	case "lose-record":
 		s.disk = nil
 		return ""
@@ -170,7 +170,7 @@ func (s *scenario) begin(text string) {
 		}
 	}
 	s.state = NewState(pod, s.settings())
-	s.state.taken = len(s.model.Sandboxes) > 0
+	s.state.admitted.taken = len(s.model.Sandboxes) > 0
 }
 
 func (s *scenario) settings() Settings {
@@ -287,7 +287,7 @@ func (s *scenario) finish(prefix string, err error, waiting podstate.Reason) {
 func (s *scenario) simulate(a Action, r *Result) {
 	switch a.Kind {
 	case Remember:
-		written := s.state.remembering
+		written := s.state.admitted.remembering
 		s.disk = &written
 	case CreateSandbox:
 		s.count++
@@ -396,6 +396,7 @@ func (s *scenario) remove(words []string) {
 func (s *scenario) view() string {
 	var b strings.Builder
 	v := s.state.View(s.now)
+	fmt.Fprintln(&b, s.state.Phase())
 	for i := range v.Pod.Spec.InitContainers {
 		s.viewContainer(&b, v, v.Pod.Spec.InitContainers[i].Name)
 	}

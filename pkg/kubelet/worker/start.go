@@ -98,7 +98,7 @@ func (p *step) hook(c *v1.Container, here *podstate.Container) (wait bool) {
 	if i == nil {
 		return p.isStarting(c.Name)
 	}
-	if i.hooked || i.kill != nil || i.hookGone != "" {
+	if i.postStart != hookDue || i.kill != nil {
 		return false
 	}
 	p.due(Action{Kind: PostStart, Container: c.Name, ID: here.ID})

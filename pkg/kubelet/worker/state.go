@@ -25,7 +25,8 @@ type Settings struct {
 	Resources func(pod *v1.Pod, c *v1.Container) Limits
 }
 
-// State is all that is known of one pod. It is owned by one goroutine.
+// State is all that is known of one pod: what its Phase follows from, with the facts of each phase together. It is owned by one
+// goroutine.
 type State struct {
 	settings Settings
 	// Pod is the desired pod with the newest known API status. Never nil.
@@ -38,34 +39,12 @@ type State struct {
 	// dirty: something happened since Observed was read.
 	dirty bool
 
-	// taken: an earlier kubelet ran the pod, so that it does not have to be written down before it is acted on.
-	taken bool
-	// recorded is what was written down last for the next kubelet, nil before; remembering is what is being written.
-	recorded    *podstate.Memory
-	remembering podstate.Memory
-
-	// Facts that actions have established.
-	cgroup       bool
-	cgroupParent string
-	mounted      bool
-	volumes      map[string]podstate.VolumePath
-	refreshAt    time.Time
-	refresh      bool
-	// stoppedSandboxes are those of which the runtime has said that network and all are gone; a sandbox that died by itself
-	// still holds its address.
-	stoppedSandboxes map[string]bool
-	unmounted        bool
-	uncgrouped       bool
-	unlogged         bool
-	removed          bool
-	// refusals counts how often in a row the API has refused the status.
-	refusals int
-
-	// Ending is set once and for all when the pod is to end; endBegan is when that was seen.
+	admitted admitted
+	prepared prepared
+	// Ending is set once and for all when the pod is to end.
 	Ending   *podstate.Ending
-	endBegan time.Time
-	// deletedBefore: the pod was being deleted already when this kubelet saw it first.
-	deletedBefore bool
+	stopping stopping
+	cleaned  cleaned
 
 	memos     map[string]*memo
 	instances map[string]*instance
@@ -77,6 +56,42 @@ type State struct {
 	busy    map[string]Action
 	retries map[string]retry
 }
+
+// admitted are the facts of Admitting.
+type admitted struct {
+	// taken: an earlier kubelet ran the pod, so that it does not have to be written down before it is acted on.
+	taken bool
+	// recorded is what was written down last for the next kubelet, nil before; remembering is what is being written.
+	recorded    *podstate.Memory
+	remembering podstate.Memory
+}
+
+// prepared are the facts of Preparing, beside the sandbox, which the runtime tells.
+type prepared struct {
+	cgroup       bool
+	cgroupParent string
+	// mounted: the volumes are ready, each as volumes says.
+	mounted bool
+	volumes map[string]podstate.VolumePath
+	// stale: what the volumes hold is to be brought up to date; refreshAt is when it is in any case, zero for never.
+	stale     bool
+	refreshAt time.Time
+}
+
+// stopping are the facts of Stopping, beside the containers, which the runtime tells.
+type stopping struct {
+	// began is when it was seen that the pod is to end; deletedBefore: it was being deleted already when this kubelet saw it first.
+	began         time.Time
+	deletedBefore bool
+	// sandboxes are those of which the runtime has said that network and all are gone; a sandbox that died by itself still holds
+	// its address. They count also for a pod that goes on.
+	sandboxes map[string]bool
+	// refusals counts how often in a row the API has refused the status.
+	refusals int
+}
+
+// cleaned says what is gone of an ended pod: its volumes and cgroup, then its object by our request, then its logs, the very last.
+type cleaned struct{ volumes, cgroup, object, logs bool }
 
 // memo is what is remembered of a container across its instances.
 type memo struct {
@@ -96,15 +111,26 @@ type memo struct {
 
 // instance is what is remembered of a container instance.
 type instance struct {
-	hooked   bool
-	hookGone string // why the postStart hook failed, "" if it did not
-	preStop  bool   // the preStop hook has ended
-	startup  bool
-	ready    bool
+	// postStart is how far its postStart hook is.
+	postStart hookPhase
+	// started: the start-up probe has passed; ready: the readiness probe has.
+	started, ready bool
 	// unhealthy names the probe that failed for good.
 	unhealthy podstate.ProbeKind
 	kill      *kill
+	// preStopped: the preStop hook has ended.
+	preStopped bool
 }
+
+// hookPhase is how far a postStart hook is.
+type hookPhase int
+
+const (
+	hookDue hookPhase = iota
+	// hookEnded: well, or there is none.
+	hookEnded
+	hookFailed
+)
 
 // kill is the ending of one instance.
 type kill struct {
@@ -118,14 +144,13 @@ type kill struct {
 // NewState starts from the desired pod; Recall says what is known of it from before.
 func NewState(pod *v1.Pod, settings Settings) *State {
 	s := &State{
-		settings:         settings,
-		Pod:              pod,
-		deletedBefore:    pod.DeletionTimestamp != nil,
-		memos:            map[string]*memo{},
-		instances:        map[string]*instance{},
-		stoppedSandboxes: map[string]bool{},
-		busy:             map[string]Action{},
-		retries:          map[string]retry{},
+		settings:  settings,
+		Pod:       pod,
+		stopping:  stopping{deletedBefore: pod.DeletionTimestamp != nil, sandboxes: map[string]bool{}},
+		memos:     map[string]*memo{},
+		instances: map[string]*instance{},
+		busy:      map[string]Action{},
+		retries:   map[string]retry{},
 	}
 	s.Recall(nil)
 	return s
@@ -141,7 +166,7 @@ func (s *State) Reject(reason, message string) {
 // End ends the pod for a reason that is not in its object (eviction).
 func (s *State) End(e podstate.Ending, now time.Time) {
 	if s.Ending == nil {
-		s.Ending, s.endBegan = &e, now
+		s.Ending, s.stopping.began = &e, now
 	}
 }
 
@@ -158,7 +183,7 @@ func (s *State) SetPod(pod *v1.Pod) {
 		}
 	}
 	if !equality.Semantic.DeepEqual(pod.Labels, s.Pod.Labels) || !equality.Semantic.DeepEqual(pod.Annotations, s.Pod.Annotations) {
-		s.refresh = true
+		s.prepared.stale = true
 		s.Nudge()
 	}
 	s.Pod = pod
@@ -183,7 +208,7 @@ func (s *State) Nudge() {
 
 // Refresh says that an object which the pod names has changed.
 func (s *State) Refresh() {
-	s.refresh = true
+	s.prepared.stale = true
 	s.Nudge()
 }
 
@@ -202,7 +227,7 @@ func (s *State) Probe(r podstate.ProbeResult) {
 	case !r.Healthy:
 		i.unhealthy = r.Kind
 	case r.Kind == podstate.Startup:
-		i.startup = true
+		i.started = true
 	}
 }
 
@@ -213,9 +238,4 @@ func (s *State) memo(name string) *memo {
 		s.memos[name] = m
 	}
 	return m
-}
-
-// Finished says that nothing is left to do, ever.
-func (s *State) Finished() bool {
-	return s.Gone && s.known && s.unlogged && len(s.busy) == 0
 }

@@ -38,11 +38,20 @@ func (p *step) run() {
 		return
 	}
 	p.decideEnding()
-	if p.Ending != nil {
-		p.end()
+	if p.Ending == nil && !p.admit() {
+		p.prefetch()
 		return
 	}
-	p.sync()
+	switch p.Phase() {
+	case Preparing:
+		p.prepare()
+	case Running:
+		p.keep()
+	case Stopping:
+		p.stop()
+	case Cleaning:
+		p.clean()
+	}
 }
 
 // due starts the action unless it is under way or waits after a failure; it says whether it was started.
@@ -107,14 +116,14 @@ func (p *step) decideEnding() {
 		}
 	}
 	if p.Ending != nil {
-		p.endBegan = p.endSince()
+		p.stopping.began = p.endSince()
 	}
 }
 
 // endSince is when the grace period began: now, as no clock but this node's counts. A pod that was being deleted before this
 // kubelet saw it first gets only what is left, or each restart of the kubelet would grant it the whole again.
 func (p *step) endSince() time.Time {
-	if !p.deletedBefore || p.Pod.DeletionTimestamp == nil {
+	if !p.stopping.deletedBefore || p.Pod.DeletionTimestamp == nil {
 		return p.now
 	}
 	grace := time.Duration(p.endGrace()) * time.Second
@@ -138,29 +147,31 @@ func (p *step) pastDeadline() bool {
 	return false
 }
 
-// sync brings a pod that is meant to run nearer to running.
-func (p *step) sync() {
+// admit is Admitting, and goes before anything else that is done for a pod that goes on: what the node grants is asked for and
+// written down. It says whether it may be acted on.
+func (p *step) admit() bool {
 	p.allocate()
-	if !p.remember() {
-		p.prefetch()
-		return
-	}
-	if !p.cgroup {
+	return p.remember()
+}
+
+// prepare is Preparing: it makes what containers need. Those that a pod has already are looked after meanwhile.
+func (p *step) prepare() {
+	if !p.prepared.cgroup {
 		p.ensureCgroup()
 	}
 	p.mount()
 	sandbox := p.sandbox()
-	if sandbox == nil {
-		p.prefetch()
+	if sandbox != nil && !p.tidy(sandbox) {
 		return
 	}
-	if p.endRound() {
-		return
-	}
-	p.killUnwanted(sandbox)
-	p.prune(sandbox)
-	if !p.mounted {
-		p.prefetch()
+	p.prefetch()
+}
+
+// keep is Running: it starts containers, and starts them again.
+func (p *step) keep() {
+	p.mount()
+	sandbox := p.sandbox()
+	if !p.tidy(sandbox) {
 		return
 	}
 	p.startEphemeral()
@@ -176,20 +187,32 @@ func (p *step) sync() {
 	p.startOrdinary(sandbox)
 }
 
+// tidy ends and removes what must not be there any more. It is false while a round of all containers ends, before which nothing is
+// begun.
+func (p *step) tidy(sandbox *podstate.Sandbox) bool {
+	if p.endRound() {
+		return false
+	}
+	p.killUnwanted(sandbox)
+	p.prune(sandbox)
+	return true
+}
+
 // mount makes volumes ready and keeps their content fresh.
 func (p *step) mount() {
-	if !p.mounted {
+	v := &p.prepared
+	if !v.mounted {
 		p.due(Action{Kind: MountVolumes})
 		return
 	}
-	if p.refresh || !p.refreshAt.IsZero() && !p.now.Before(p.refreshAt) {
+	if v.stale || !v.refreshAt.IsZero() && !p.now.Before(v.refreshAt) {
 		if p.due(Action{Kind: RefreshVolumes}) {
-			p.refresh, p.refreshAt = false, time.Time{}
+			v.stale, v.refreshAt = false, time.Time{}
 		}
 		return
 	}
-	if !p.refreshAt.IsZero() {
-		p.wakeAt(p.refreshAt)
+	if !v.refreshAt.IsZero() {
+		p.wakeAt(v.refreshAt)
 	}
 }
 
@@ -206,7 +229,7 @@ func (p *step) sandbox() *podstate.Sandbox {
 	attempt := uint32(0)
 	if dead := p.Observed.Sandbox(); dead != nil {
 		attempt = dead.Attempt + 1
-		if len(p.Observed.Live()) > 0 || !p.stoppedSandboxes[dead.ID] {
+		if len(p.Observed.Live()) > 0 || !p.stopping.sandboxes[dead.ID] {
 			p.due(Action{Kind: StopSandbox, ID: dead.ID})
 			return nil
 		}
@@ -214,7 +237,7 @@ func (p *step) sandbox() *podstate.Sandbox {
 			p.event("", false, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 		}
 	}
-	if p.cgroup {
+	if p.prepared.cgroup {
 		p.due(Action{Kind: CreateSandbox, Attempt: attempt})
 	}
 	return nil
@@ -339,5 +362,5 @@ func (p *step) startEphemeral() {
 // started: the hook has ended and the start-up probe, if any, has passed.
 func (s *State) started(c *v1.Container, here *podstate.Container) bool {
 	i := s.instances[here.ID]
-	return i != nil && i.hooked && (c.StartupProbe == nil || i.startup)
+	return i != nil && i.postStart == hookEnded && (c.StartupProbe == nil || i.started)
 }

@@ -44,10 +44,10 @@ func (s *State) containerView(c *v1.Container) podstate.ContainerView {
 	if i == nil {
 		return cv
 	}
-	if latest.Phase == podstate.Running && i.hookGone == "" {
+	if latest.Phase == podstate.Running && i.postStart != hookFailed {
 		cv.Waiting = podstate.Reason{}
 	}
-	cv.Hooking = !i.hooked && i.hookGone == ""
+	cv.Hooking = i.postStart == hookDue
 	cv.Started = s.started(c, latest)
 	cv.Ready = c.ReadinessProbe == nil || i.ready
 	return cv
@@ -72,12 +72,12 @@ func (s *State) Targets() []podstate.ProbeTarget {
 			continue
 		}
 		i := s.instances[latest.ID]
-		if i == nil || !i.hooked || i.kill != nil && s.Ending == nil {
+		if i == nil || i.postStart != hookEnded || i.kill != nil && s.Ending == nil {
 			continue
 		}
 		targets = append(targets, podstate.ProbeTarget{
 			Container: c, ContainerID: latest.ID, Host: host, StartedAt: latest.StartedAt,
-			Started: c.StartupProbe == nil || i.startup, Ending: s.Ending != nil,
+			Started: c.StartupProbe == nil || i.started, Ending: s.Ending != nil,
 		})
 	}
 	return targets

@@ -17,6 +17,8 @@ import (
 type worker struct {
 	pool  *Pool
 	state *State
+	// phase is the one that was logged last.
+	phase Phase
 
 	mu sync.Mutex
 	// mail is what came since the last turn; guarded by mu. It is bounded: every entry replaces its like.
@@ -116,6 +118,10 @@ func (w *worker) turn(ctx context.Context) time.Time {
 	w.read()
 	now := time.Now()
 	actions, wake := w.state.Step(now)
+	if phase := w.state.Phase(); phase != w.phase {
+		klog.FromContext(ctx).V(4).Info("Pod has come to another phase", "before", w.phase, "phase", phase)
+		w.phase = phase
+	}
 	view := w.state.View(now)
 	status := w.pool.cfg.Status(view)
 	for _, a := range actions {
@@ -240,13 +246,13 @@ func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 
 func (w *worker) task(a Action, status *v1.PodStatus) Task {
 	s := w.state
-	t := Task{Action: a, Pod: s.Pod, Observed: s.Observed, CgroupParent: s.cgroupParent, Volumes: s.volumes}
+	t := Task{Action: a, Pod: s.Pod, Observed: s.Observed, CgroupParent: s.prepared.cgroupParent, Volumes: s.prepared.volumes}
 	if a.Kind == PublishStatus {
 		t.Status = status
 		return t
 	}
 	if a.Kind == Remember {
-		t.Memory = s.remembering
+		t.Memory = s.admitted.remembering
 	}
 	if a.Kind == StartContainer {
 		t.Image = s.memo(a.Container).image
