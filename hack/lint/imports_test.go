@@ -77,6 +77,7 @@ var layers = map[string][]string{
 	// Stages know values (podstate) and not each other; the package itself puts them together.
 	"pkg/kubelet":                                    {"pkg/pods", "pkg/nodes", "pkg/services"},
 	"pkg/kubelet/admission":                          {"pkg/kubelet/podstate", "pkg/pods"},
+	"pkg/kubelet/crilog":                             {},
 	"pkg/kubelet/desired":                            {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/eviction":                           {"pkg/kubelet/podstate", "pkg/pods"},
 	"pkg/kubelet/handler":                            {"pkg/kubelet/podstate", "pkg/pods"},
@@ -94,7 +95,7 @@ var layers = map[string][]string{
 	"pkg/kubelet/probes":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/resources":                          {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/runtime":                            {"pkg/kubelet/podfile", "pkg/kubelet/podstate", "pkg/pods", "pkg/nodes", "pkg/services"},
-	"pkg/kubelet/server":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/server":                             {"pkg/kubelet/crilog", "pkg/kubelet/podfile", "pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/status":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/volumes":                            {"pkg/kubelet/podfile", "pkg/kubelet/record", "pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/worker":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},

@@ -14,6 +14,7 @@
 //	status     values to v1.PodStatus, and its patch
 //	objects    ConfigMaps and Secrets
 //	logs       log rotation
+//	crilog     reads logs of containers
 //	record     what is remembered of each pod over a restart, on disk before it is acted on
 //	podfile    opens files that pods own
 //	node       the Node object and its Lease

@@ -37,15 +37,29 @@ func OpenBeneath(dir, path string) (*os.File, error) {
 	return read(place)
 }
 
+// OpenPlain opens the regular file at path below dir for reading. No link is followed on the way from dir: what lies in a directory
+// of one pod leads to nothing of another.
+func OpenPlain(dir, path string) (*os.File, error) {
+	place, err := beneath(dir, path, unix.RESOLVE_NO_SYMLINKS)
+	if err != nil {
+		return nil, err
+	}
+	defer place.Close()
+	return read(place)
+}
+
 // Place opens path below dir as a place only, whatever lies there: nothing can be read from it, and it can be looked at, or
 // given to a mount, though a container exchanges what the path leads to. Links are followed only where they stay below dir.
-func Place(dir, path string) (*os.File, error) {
+func Place(dir, path string) (*os.File, error) { return beneath(dir, path, 0) }
+
+// beneath is Place with further rules of resolution.
+func beneath(dir, path string, rules uint64) (*os.File, error) {
 	base, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer unix.Close(base)
-	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
+	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS | rules}
 	fd := -1
 	for range maxTries {
 		fd, err = unix.Openat2(base, path, how)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -14,10 +13,10 @@ import (
 	"k8s.io/client-go/rest"
 	clientremote "k8s.io/client-go/tools/remotecommand"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
-	"k8s.io/cri-client/pkg/logs"
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 	"k8s.io/klog/v2"
 
+	"github.com/proa-sh/proa/pkg/kubelet/crilog"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
 
@@ -95,11 +94,16 @@ func (s *Server) hasSaid(ctx context.Context, instance podstate.Container, tty b
 	if tty || time.Since(instance.StartedAt) > freshly {
 		return false
 	}
-	path, err := s.logPath(ctx, instance.ID)
+	log, err := s.logOf(ctx, instance.ID)
 	if err != nil {
 		return false
 	}
-	info, err := os.Stat(path)
+	file, err := log.Open()
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	info, err := file.Stat()
 	return err == nil && info.Size() > 0
 }
 
@@ -114,7 +118,7 @@ type fromLog struct {
 // AttachContainer implements remotecommand.Attacher.
 func (f *fromLog) AttachContainer(ctx context.Context, _, _, _ string, in io.Reader, out, errOut io.WriteCloser, _ bool, _ <-chan remotecommand.TerminalSize) error {
 	running := f.instance.Phase == podstate.Running
-	path, err := f.server.logPath(ctx, f.instance.ID)
+	log, err := f.server.logOf(ctx, f.instance.ID)
 	if err != nil {
 		return err
 	}
@@ -130,7 +134,7 @@ func (f *fromLog) AttachContainer(ctx context.Context, _, _, _ string, in io.Rea
 		cancel()
 		<-fed
 	}()
-	err = logs.ReadLogs(ctx, path, f.instance.ID, &logs.LogOptions{Follow: running}, f.server.cfg.Runtime, f.behind(out), f.behind(errOut))
+	err = crilog.Read(ctx, log, crilog.Options{Follow: running}, f.behind(out), f.behind(errOut))
 	if errors.Is(err, context.Canceled) {
 		return nil // The client has gone.
 	}

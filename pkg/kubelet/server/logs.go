@@ -12,10 +12,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/cri-client/pkg/logs"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
 
+	"github.com/proa-sh/proa/pkg/kubelet/crilog"
+	"github.com/proa-sh/proa/pkg/kubelet/podfile"
 	"github.com/proa-sh/proa/pkg/pods"
 )
 
@@ -41,7 +45,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	path, err := s.logPath(r.Context(), id)
+	log, err := s.logOf(r.Context(), id)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -54,7 +58,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
 		_ = out.flush()
 	}
 	stdout, stderr := writersOf(out, options.Stream)
-	if err := logs.ReadLogs(r.Context(), path, id, readOptions(options, time.Now()), s.cfg.Runtime, stdout, stderr); err != nil {
+	if err := crilog.Read(r.Context(), log, readOptions(options, time.Now()), stdout, stderr); err != nil {
 		s.endLog(w, r, out, options, err)
 		return
 	}
@@ -80,10 +84,8 @@ func (s *Server) endLog(w http.ResponseWriter, r *http.Request, out *flushed, op
 	}
 }
 
-func readOptions(options *v1.PodLogOptions, now time.Time) *logs.LogOptions {
-	read := &logs.LogOptions{
-		TailLines: options.TailLines, LimitBytes: options.LimitBytes, Follow: options.Follow, Timestamp: options.Timestamps,
-	}
+func readOptions(options *v1.PodLogOptions, now time.Time) crilog.Options {
+	read := crilog.Options{Tail: options.TailLines, Limit: options.LimitBytes, Follow: options.Follow, Timestamps: options.Timestamps}
 	switch {
 	case options.SinceSeconds != nil:
 		read.Since = now.Add(-time.Duration(*options.SinceSeconds) * time.Second)
@@ -104,37 +106,43 @@ func writersOf(out io.Writer, stream *string) (stdout, stderr io.Writer) {
 	return nil, out
 }
 
-// logPath is the path of a container's log as the runtime says, if it is a regular file in the directory of pod logs. A pod
-// that can write there must not be able to have other files of the host read by planting a link, nor requests hang by planting
-// a pipe. The library that reads logs opens by path: a pod that exchanges the file between this look and that open, again and
-// again, can win once. Whoever may write the directory of all pods' logs is trusted with as much as reading them.
-func (s *Server) logPath(ctx context.Context, id string) (string, error) {
+// logOf is the log of a container as the runtime says, which must be a regular file in the directory of pod logs, with no link on
+// the way. Each open is one resolution by the kernel: a pod that can write in its directory of logs, or in that of all, cannot have
+// another file of the host read by exchanging something between a look and an open, nor requests hang by planting a pipe.
+func (s *Server) logOf(ctx context.Context, id string) (crilog.Log, error) {
 	answer, err := s.cfg.Runtime.ContainerStatus(ctx, id, false)
 	if err != nil {
-		return "", fmt.Errorf("unable to retrieve container logs for %s: %w", id, err)
+		return crilog.Log{}, fmt.Errorf("unable to retrieve container logs for %s: %w", id, err)
 	}
 	path := answer.GetStatus().GetLogPath()
-	root, err := filepath.EvalSymlinks(s.cfg.PodLogs)
-	if err != nil {
-		return "", fmt.Errorf("find directory of pod logs: %w", err)
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-	if err != nil {
-		return "", fmt.Errorf("find container log: %w", err)
-	}
-	path = filepath.Join(dir, filepath.Base(path))
-	below, err := filepath.Rel(root, path)
+	below, err := filepath.Rel(s.cfg.PodLogs, path)
 	if err != nil || !filepath.IsLocal(below) {
-		return "", fmt.Errorf("log of container %s is not in %s", id, s.cfg.PodLogs)
+		return crilog.Log{}, fmt.Errorf("log of container %s is not in %s", id, s.cfg.PodLogs)
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return "", fmt.Errorf("find container log: %w", err)
+	return crilog.Log{
+		Open: func() (*os.File, error) {
+			file, err := podfile.OpenPlain(s.cfg.PodLogs, below)
+			if err != nil {
+				return nil, fmt.Errorf("open log of container %s: %w", id, err)
+			}
+			return file, nil
+		},
+		Dir:     filepath.Dir(path),
+		Running: func(ctx context.Context) (bool, error) { return s.isRunning(ctx, id) },
+	}, nil
+}
+
+// isRunning says whether the container may still write its log. A runtime that cannot be reached says nothing: it may be starting
+// again, and its containers go on.
+func (s *Server) isRunning(ctx context.Context, id string) (bool, error) {
+	answer, err := s.cfg.Runtime.ContainerStatus(ctx, id, false)
+	switch {
+	case status.Code(err) == codes.Unavailable:
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("look whether container %s runs: %w", id, err)
 	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("log of container %s is not a regular file", id)
-	}
-	return path, nil
+	return answer.GetStatus().GetState() == runtimeapi.ContainerState_CONTAINER_RUNNING, nil
 }
 
 // flushed sends every write to the client at once.

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -111,6 +113,55 @@ func TestLogsRefusePlantedLinks(t *testing.T) {
 	}
 	if code, body := get(t, server, "/containerLogs/ns/p/c"); code != http.StatusBadRequest {
 		t.Errorf("a link in place of the directory: %d %s", code, body)
+	}
+}
+
+// TestLogsWhileLinksAreExchanged: a pod that exchanges its log for a link, and back, again and again, has nobody read what the link
+// leads to.
+func TestLogsWhileLinksAreExchanged(t *testing.T) {
+	dir := t.TempDir()
+	runtime, path := loggingRuntime(t, dir)
+	server := newServer(t, func(cfg *Config) { cfg.PodLogs, cfg.Runtime = dir, runtime })
+	secret, link := filepath.Join(t.TempDir(), "secret"), path+".link"
+	if err := os.WriteFile(secret, []byte("2026-01-01T00:00:01.000000000Z stdout F secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(secret, link); err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if err := unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, link, unix.RENAME_EXCHANGE); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	seen := map[string]int{}
+	for range 500 {
+		code, body := get(t, server, "/containerLogs/ns/p/c")
+		switch {
+		case strings.Contains(body, "secret\n"):
+			t.Fatalf("what the link leads to was read: %q", body)
+		case code == http.StatusOK:
+			seen["log"]++
+		default:
+			seen["refused"]++
+		}
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	if seen["log"] == 0 || seen["refused"] == 0 {
+		t.Errorf("the exchange was not met: %v", seen)
 	}
 }
 
