@@ -23,3 +23,15 @@ func TestNameImages(t *testing.T) {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
 }
+
+// TestUserNamespace: a pod that asks for a user namespace of its own is not started without.
+func TestUserNamespace(t *testing.T) {
+	for _, test := range []struct {
+		hostUsers *bool
+		refused   bool
+	}{{nil, false}, {new(true), false}, {new(false), true}} {
+		if ns, err := userNamespace(&v1.Pod{Spec: v1.PodSpec{HostUsers: test.hostUsers}}); ns != nil || (err != nil) != test.refused {
+			t.Errorf("hostUsers %v: %v, %v", test.hostUsers, ns, err)
+		}
+	}
+}

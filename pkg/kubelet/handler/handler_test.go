@@ -121,6 +121,9 @@ func TestHook(t *testing.T) {
 	if err := RunHook(ctx, &v1.LifecycleHandler{Sleep: &v1.SleepAction{Seconds: 100}}, to, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("sleep ended with %v", err)
 	}
+	if err := RunHook(t.Context(), &v1.LifecycleHandler{Sleep: &v1.SleepAction{}}, to, nil); err != nil {
+		t.Errorf("a sleep of no time: %v", err)
+	}
 	if err := RunHook(t.Context(), &v1.LifecycleHandler{}, to, nil); err == nil {
 		t.Error("a hook without action succeeded")
 	}

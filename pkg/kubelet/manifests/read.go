@@ -131,5 +131,8 @@ func complete(pod *v1.Pod, file, nodeName string) (*v1.Pod, error) {
 	if faults := rules.ValidatePod(pod); len(faults) > 0 {
 		return nil, faults.ToAggregate()
 	}
+	if err := checkReferences(pod); err != nil {
+		return nil, err
+	}
 	return pod, nil
 }

@@ -51,6 +51,18 @@ volumeStatsAggPeriod: 0s
 			`protectKernelDefaults: "true" cannot be honored: the kubelet does not compare the kernel's settings with what it expects`,
 			`reservedSystemCPUs: "0-1" cannot be honored: no CPUs are kept free of pods; use systemReserved`,
 		}},
+		{name: "features that are not here", file: head + "shutdownGracePeriod: 30s\nshutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 5}]\n" +
+			"imagePullCredentialsVerificationPolicy: AlwaysVerify\nenableSystemLogQuery: true\ntopologyManagerPolicy: restricted\n" +
+			"tracing: {samplingRatePerMillion: 1000}\n", args: []string{"--image-credential-provider-config=/c"}, warnings: []string{
+			"enableSystemLogQuery: has no effect: logs of the system can be read as files only",
+			"shutdownGracePeriod: has no effect: the kubelet does not delay a shutdown of the machine: pods end with it",
+			"shutdownGracePeriodByPodPriority: has no effect: the kubelet does not delay a shutdown of the machine: pods end with it",
+			"tracing: has no effect: the kubelet sends no traces",
+		}, faults: []string{
+			`--image-credential-provider-config: "/c" cannot be honored: credential provider plugins are not supported; use imagePullSecrets`,
+			`imagePullCredentialsVerificationPolicy: "AlwaysVerify" cannot be honored: who pulled an image that is present is not checked`,
+			`topologyManagerPolicy: "restricted" cannot be honored: resources are not aligned with NUMA nodes`,
+		}},
 		{name: "fields without effect", file: head + "eventRecordQPS: 7\nsyncFrequency: 30s\nhairpinMode: none\n", warnings: []string{
 			`eventRecordQPS: has no effect: events are not limited at the kubelet`,
 			`hairpinMode: has no effect: the network plugin decides about hairpin traffic`,

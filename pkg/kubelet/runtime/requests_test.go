@@ -79,10 +79,11 @@ func containerOf(t *testing.T, pod *v1.Pod) *runtimeapi.ContainerConfig {
 		Volumes: map[string]podstate.VolumePath{
 			"data": {Path: "/v/data"}, "picture": {Image: "example.org/picture:1", ReadOnly: true}, "disk": {Path: "/dev/loop3", Block: true},
 		},
-		Resources:   &runtimeapi.LinuxContainerResources{CpuShares: 102, OomScoreAdj: 999},
-		Security:    ContainerSecurity(SecurityInput{Pod: pod, Container: c, SeccompRoot: "/var/lib/kubelet/seccomp"}),
-		HostsFile:   "/var/lib/kubelet/pods/uid-1/etc-hosts",
-		MessageFile: "/var/lib/kubelet/pods/uid-1/containers/c/00000003",
+		Resources:         &runtimeapi.LinuxContainerResources{CpuShares: 102, OomScoreAdj: 999},
+		Security:          ContainerSecurity(SecurityInput{Pod: pod, Container: c, SeccompRoot: "/var/lib/kubelet/seccomp"}),
+		RecursiveReadOnly: true,
+		HostsFile:         "/var/lib/kubelet/pods/uid-1/etc-hosts",
+		MessageFile:       "/var/lib/kubelet/pods/uid-1/containers/c/00000003",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -297,6 +297,7 @@ func TestPlainAnswers(t *testing.T) {
 		{"/healthz", 200, "ok"},
 		{"/healthz/ping", 200, "ok"},
 		{"/healthz/none", 404, ""},
+		{"/checkpoint/ns/p/c", 404, "404 page not found"},
 		{"/configz", 200, `{"kubeletconfig":{"kind":"KubeletConfiguration"}}`},
 		{"/pods", 200, `{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"metadata":{"name":"p","namespace":"ns","uid":"uid-1"}`},
 		{"/runningpods/", 200, `"spec":{"containers":[{"name":"c","image":"img","resources":{}}]}`},
