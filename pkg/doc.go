@@ -19,7 +19,7 @@
 //     ledger of every change to the host, and makes further nodes of namespaces on the same machine. A small keeper starts
 //     it again when it falls.
 //
-// What they share: component (flags, health, leader election), and the leaf packages pods, nodes, services and quota, pure
+// What they share: killpoint, the moments at which tests kill, component (flags, health, leader election), and the leaf packages pods, nodes, services and quota, pure
 // questions about one kind.
 //
 // # How a write comes to be a running container

@@ -32,13 +32,15 @@ var layers = map[string][]string{
 	"pkg/quota":    {"pkg/pods"},
 	"pkg/services": {},
 
+	"pkg/killpoint": {}, // moments that tests kill at
+
 	"pkg/component":              {},
 	"pkg/component/settingstest": {"pkg/component"},
 
 	"pkg/api":   {"staging/apidef", "staging/apirules"},
 	"pkg/api/*": {"pkg/api/columns", "pkg/api/convert", "staging/apidef", "staging/apirules"},
 
-	"pkg/apiserver":                       {"pkg/api", "pkg/component", "pkg/quota", "staging/apidef"},
+	"pkg/apiserver":                       {"pkg/api", "pkg/component", "pkg/killpoint", "pkg/quota", "staging/apidef"},
 	"pkg/apiserver/admission":             {"pkg/pods", "pkg/nodes", "pkg/quota", "staging/apirules", "pkg/apiserver/authz/node"},
 	"pkg/apiserver/authn":                 {},
 	"pkg/apiserver/authn/*":               {},
@@ -52,7 +54,7 @@ var layers = map[string][]string{
 	"pkg/apiserver/openapi":               {},
 	"pkg/apiserver/options":               {"pkg/component"},
 	"pkg/apiserver/registry": {"pkg/api/core", "pkg/apiserver/authn/tokens", "pkg/apiserver/authz/rbac", "pkg/apiserver/ipalloc",
-		"pkg/apiserver/options", "pkg/pods", "pkg/nodes", "pkg/services", "staging/apidef"},
+		"pkg/apiserver/options", "pkg/killpoint", "pkg/pods", "pkg/nodes", "pkg/services", "staging/apidef"},
 	"pkg/apiserver/upkeep": {"pkg/apiserver/bootstrap", "pkg/apiserver/ipalloc"},
 
 	"pkg/controllers":                     {"pkg/pods", "pkg/nodes", "pkg/services", "staging/apirules"},
@@ -62,7 +64,7 @@ var layers = map[string][]string{
 	"pkg/controllermanager":               {"pkg/controllers"},
 	"pkg/controllermanager/options":       {"pkg/component", "pkg/controllermanager", "pkg/controllers"},
 
-	"pkg/scheduler":            {"pkg/pods", "pkg/nodes"},
+	"pkg/scheduler":            {"pkg/killpoint", "pkg/pods", "pkg/nodes"},
 	"pkg/scheduler/cache":      {"pkg/pods", "pkg/nodes"},
 	"pkg/scheduler/config":     {},
 	"pkg/scheduler/domains":    {"pkg/scheduler/cache"},
@@ -75,7 +77,7 @@ var layers = map[string][]string{
 	"pkg/scheduler/reasons":    {},
 
 	// Stages know values (podstate) and not each other; the package itself puts them together.
-	"pkg/kubelet":                                    {"pkg/pods", "pkg/nodes", "pkg/services"},
+	"pkg/kubelet":                                    {"pkg/killpoint", "pkg/pods", "pkg/nodes", "pkg/services"},
 	"pkg/kubelet/admission":                          {"pkg/kubelet/podstate", "pkg/pods"},
 	"pkg/kubelet/crilog":                             {},
 	"pkg/kubelet/desired":                            {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
@@ -121,20 +123,20 @@ var layers = map[string][]string{
 	"pkg/cluster/controlplane":  {"pkg/apiserver/admission", "pkg/apiserver/options", "pkg/cluster/pki"},
 	"pkg/cluster/crash":         {},
 	"pkg/cluster/directory":     {},
-	"pkg/cluster/keeper":        {},
+	"pkg/cluster/keeper":        {"pkg/killpoint"},
 	"pkg/cluster/etcd":          {},
 	"pkg/cluster/footprint":     {},
 	"pkg/cluster/images":        {},
 	"pkg/cluster/ledger":        {"pkg/cluster/directory", "pkg/cluster/process", "pkg/cluster/unit"},
 	"pkg/cluster/logfile":       {},
 	"pkg/cluster/machine":       {"pkg/cluster/process"},
-	"pkg/cluster/machine/first": {},
+	"pkg/cluster/machine/first": {"pkg/killpoint"},
 	"pkg/cluster/node": {"pkg/cluster/containerd", "pkg/cluster/images", "pkg/cluster/ledger", "pkg/cluster/pki", "pkg/cluster/program",
 		"pkg/cluster/service", "pkg/cluster/steps", "pkg/component", "pkg/kubelet", "pkg/network", "pkg/proxy"},
 	"pkg/cluster/pki":       {},
 	"pkg/cluster/preflight": {"pkg/cluster/process"},
 	"pkg/cluster/process":   {},
-	"pkg/cluster/program":   {"pkg/cluster/logfile", "pkg/cluster/process"},
+	"pkg/cluster/program":   {"pkg/cluster/logfile", "pkg/cluster/process", "pkg/killpoint"},
 	"pkg/cluster/service":   {"pkg/cluster/control", "pkg/cluster/program", "pkg/cluster/steps"},
 	"pkg/cluster/steps":     {},
 	"pkg/cluster/unit":      {"pkg/cluster/keeper"},

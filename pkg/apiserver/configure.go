@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -62,6 +63,8 @@ func (s *Server) configure(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
+	chain := c.BuildHandlerChainFunc
+	c.BuildHandlerChainFunc = func(h http.Handler, c *genericapiserver.Config) http.Handler { return chain(killable(h), c) }
 	c.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis")
 	return nil
 }

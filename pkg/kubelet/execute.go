@@ -10,6 +10,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 
+	"github.com/proa-sh/proa/pkg/killpoint"
 	"github.com/proa-sh/proa/pkg/kubelet/handler"
 	"github.com/proa-sh/proa/pkg/kubelet/images"
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
@@ -111,6 +112,7 @@ func (p *parts) remember(t worker.Task) error {
 	err := p.records.Change(t.Pod.UID, func(r *record.Record) {
 		r.Namespace, r.Name, r.Worker, r.Ending = t.Pod.Namespace, t.Pod.Name, t.Memory, record.EndingOf(t.Pod)
 	})
+	killpoint.Here(killpoint.PodRemembered)
 	if err != nil {
 		p.events.record(t.Pod, "", v1.EventTypeWarning, "FailedSync", fmt.Sprintf("Failed to remember the pod, which does not go on before: %v", err))
 	}
@@ -170,6 +172,7 @@ func (p *parts) createSandbox(ctx context.Context, t worker.Task) error {
 		}
 	}
 	problem, err := p.runtime.CreateSandbox(ctx, t.Pod, t.Action.Attempt, t.CgroupParent)
+	killpoint.Here(killpoint.SandboxCreated)
 	if problem != "" {
 		p.events.record(t.Pod, "", v1.EventTypeWarning, "DNSConfigForming", problem)
 	}
@@ -260,11 +263,13 @@ func (p *parts) startContainer(ctx context.Context, t worker.Task, r *worker.Res
 		fail(reason, err)
 		return
 	}
+	killpoint.Here(killpoint.ContainerCreated)
 	p.events.record(t.Pod, c.Name, v1.EventTypeNormal, "Created", "Container created")
 	if err := p.runtime.StartContainer(ctx, t.Pod, c.Name, t.Action.Attempt, id); err != nil {
 		fail(reasonRun, err)
 		return
 	}
+	killpoint.Here(killpoint.ContainerStarted)
 	p.events.record(t.Pod, c.Name, v1.EventTypeNormal, "Started", "Container started")
 	r.ID = id
 }

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/klog/v2"
 	"k8s.io/kube-scheduler/framework"
+
+	"github.com/proa-sh/proa/pkg/killpoint"
 )
 
 // startBinding binds a pod in a goroutine of its own. It waits for one of a bounded number of slots, but a pod that
@@ -62,6 +64,7 @@ func (s *Scheduler) bind(ctx context.Context, a *attempt) {
 		s.giveUp(ctx, a, status)
 		return
 	}
+	killpoint.Here(killpoint.PodBound)
 	s.queue.Done(a.pod.UID)
 	klog.FromContext(ctx).V(2).Info("Bound pod", "pod", klog.KObj(a.pod), "node", a.node, "attempts", a.queued.GetAttempts())
 	s.recorders[a.pod.Spec.SchedulerName].Eventf(a.pod, nil, v1.EventTypeNormal, "Scheduled", "Binding",

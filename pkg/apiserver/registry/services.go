@@ -20,6 +20,7 @@ import (
 
 	apicore "github.com/proa-sh/proa/pkg/api/core"
 	"github.com/proa-sh/proa/pkg/apiserver/ipalloc"
+	"github.com/proa-sh/proa/pkg/killpoint"
 )
 
 // addServices lets the storage of services allocate addresses and ports: before a write that needs them, given back if the
@@ -95,6 +96,7 @@ func (s *services) afterDelete(obj runtime.Object, options *metav1.DeleteOptions
 	if !ok || dryRun(options.DryRun) {
 		return
 	}
+	killpoint.Here(killpoint.ServiceDeleted)
 	s.release(context.Background(), held(service), owner(service), nil)
 }
 
@@ -121,10 +123,12 @@ func (s *services) allocate(ctx context.Context, service, old *corev1.Service) e
 	if err := s.takeAddresses(ctx, service, w); err != nil {
 		return err
 	}
+	killpoint.Here(killpoint.ServiceAddressed)
 	if err := s.takePorts(ctx, service, w); err != nil {
 		return err
 	}
 	w.after, w.allocated = held(service), true
+	killpoint.Here(killpoint.ServiceAllocated)
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/proa-sh/proa/pkg/killpoint"
 )
 
 // Exit statuses of the program.
@@ -100,6 +102,7 @@ func (k *keeper) run(signals <-chan os.Signal) int {
 		if lived >= settled {
 			pause = firstPause
 		}
+		pause = killpoint.Pause(pause)
 		fmt.Fprintf(os.Stderr, "The server ended (%s) after %v, starting it again in %v\n", k.last, lived.Round(time.Millisecond), pause)
 		select {
 		case <-signals:

@@ -16,6 +16,7 @@ import (
 
 	"github.com/proa-sh/proa/pkg/cluster/logfile"
 	"github.com/proa-sh/proa/pkg/cluster/process"
+	"github.com/proa-sh/proa/pkg/killpoint"
 )
 
 const (
@@ -123,6 +124,7 @@ func (p *Program) Run(ctx context.Context) error {
 		if time.Since(began) >= healthyAfter {
 			backoff = firstBackoff
 		}
+		backoff = killpoint.Pause(backoff)
 		logger.Error(err, "Program ended, starting it again", "program", p.name(), "after", backoff)
 		timer := time.NewTimer(backoff)
 		select {

@@ -6,6 +6,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/proa-sh/proa/pkg/killpoint"
 )
 
 // A program that ends is started again after firstBackoff, doubled each time up to maxBackoff; one that has lived for
@@ -92,7 +94,7 @@ func (l *life) ended(now time.Time) time.Duration {
 		l.backoff = firstBackoff
 		return l.backoff
 	}
-	wait := l.backoff
+	wait := killpoint.Pause(l.backoff)
 	l.backoff = min(2*l.backoff, maxBackoff)
 	return wait
 }
