@@ -166,6 +166,7 @@ var layers = map[string][]string{
 	"test/cluster":           {"pkg"},
 	"test/histories":         {"pkg", "staging"},
 	"test/histories/planted": {},
+	"test/histories/rest":    {},
 	"test/integration":       {"pkg", "test/cluster", "staging"},
 	"test/e2e":               {"test/images"},
 	"test/e2e/*":             {"test/images"},
