@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
 	"github.com/proa-sh/proa/pkg/cluster/crash"
@@ -88,16 +89,18 @@ func tryAgain(err error) bool {
 	return errors.As(err, &step) && step.Doing == "run" && slices.Contains(dispensable(), step.Step)
 }
 
-// fell writes down which part could not go on.
+// fell writes down which part could not go on. A part that has no space on the disk is as good as before when there is some again,
+// without anybody who tries it again: it counts as the fault of none.
 func fell(err error, book *crash.Book) error {
 	part := ""
 	var step *steps.Error
-	if errors.As(err, &step) {
-		part = step.Step
-	}
 	var controller *controllermanager.Failure
-	if errors.As(err, &controller) {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+	case errors.As(err, &controller):
 		part = StepControllers + "/" + controller.Controller
+	case errors.As(err, &step):
+		part = step.Step
 	}
 	return endError{keeper.Fell, errors.Join(err, book.Note(part, err.Error(), time.Now()))}
 }

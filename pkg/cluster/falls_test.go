@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +25,9 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster/control"
 	"github.com/proa-sh/proa/pkg/cluster/crash"
 	"github.com/proa-sh/proa/pkg/cluster/keeper"
+	"github.com/proa-sh/proa/pkg/cluster/node"
 	"github.com/proa-sh/proa/pkg/cluster/service"
+	"github.com/proa-sh/proa/pkg/cluster/steps"
 	"github.com/proa-sh/proa/pkg/controllermanager"
 	"github.com/proa-sh/proa/pkg/controllers"
 )
@@ -149,5 +153,38 @@ func TestFailedController(t *testing.T) {
 	row, err := book.Collect("exit status 3", time.Second, time.Now())
 	if err != nil || len(row) != 1 || row[0].Part != "controllers/job-controller" {
 		t.Errorf("%+v, %v", row, err)
+	}
+}
+
+// TestFellOnFullDisk: a part that falls again and again is left out, but not one that has no space on the disk, which is not its
+// fault and ends by itself.
+func TestFellOnFullDisk(t *testing.T) {
+	for name, test := range map[string]struct {
+		err     error
+		leftOut bool
+	}{
+		"a fault of the part": {errors.New("cannot bear pod a"), true},
+		"no space":            {&os.PathError{Op: "mkdir", Path: "/data/kubelet", Err: syscall.ENOSPC}, false},
+		"no more quota":       {fmt.Errorf("write record: %w", syscall.EDQUOT), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			book := crash.New(t.TempDir(), crashParts())
+			for range 3 {
+				err := fell(&steps.Error{Step: node.StepKubelet, Doing: "run", Err: test.err}, book)
+				if !errors.Is(err, test.err) {
+					t.Errorf("the error became %v", err)
+				}
+				if _, err := book.Collect("exit status 3", 0, time.Unix(1, 0)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			row, err := book.Collect("", 0, time.Unix(1, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, out := crash.LeftOut(row)[node.StepKubelet]; out != test.leftOut {
+				t.Errorf("left out: %t, want %t (%v)", out, test.leftOut, row)
+			}
+		})
 	}
 }
