@@ -160,6 +160,9 @@ func (r *Runtime) container(ctx context.Context, uid types.UID, c *runtimeapi.Co
 		User:       s.GetUser().GetLinux(),
 		Mounts:     s.Mounts,
 	}
+	if r.unstarted(out) {
+		out.Phase = podstate.Created
+	}
 	if user := s.GetImage().GetUserSpecifiedImage(); user != "" {
 		out.Image = user
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	cri "k8s.io/cri-api/pkg/apis"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/utils/lru"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 )
@@ -54,6 +55,8 @@ type Runtime struct {
 	readOnly map[string]bool
 	// removals are the calls at a time that remove something.
 	removals *semaphore.Weighted
+	// failedStarts are instances of which the runtime has answered that it cannot start them. It has a mutex of its own.
+	failedStarts *lru.Cache
 }
 
 // removalsAtOnce is how many calls remove something at a time. The runtime starts several processes for each; without a limit,
@@ -62,7 +65,7 @@ const removalsAtOnce = 8
 
 // New returns a Runtime on cfg.
 func New(cfg Config) *Runtime {
-	return &Runtime{cfg: cfg, started: make(chan struct{}, 1), removals: semaphore.NewWeighted(removalsAtOnce)}
+	return &Runtime{cfg: cfg, started: make(chan struct{}, 1), removals: semaphore.NewWeighted(removalsAtOnce), failedStarts: lru.New(maxFailedStarts)}
 }
 
 // remove makes a call that removes something, when it is its turn. What is gone already is removed.
@@ -293,6 +296,7 @@ func (r *Runtime) recursiveReadOnly(ctx context.Context, pod *v1.Pod) (bool, err
 // StartContainer starts a created instance and links its log.
 func (r *Runtime) StartContainer(ctx context.Context, pod *v1.Pod, container string, attempt uint32, id string) error {
 	if err := r.cfg.CRI.StartContainer(ctx, id); err != nil {
+		r.startFailed(id, err)
 		return err
 	}
 	r.didStart()
