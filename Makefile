@@ -52,7 +52,7 @@ down: ## Take the cluster down
 
 .PHONY: test
 test: ## Unit tests with the race detector, of every module (needs tools, build)
-	CGO_ENABLED=1 go test -race ./pkg/... ./cmd/... ./hack/... ./test/conformance/... $$(go list ./test/images/... 2>/dev/null)
+	CGO_ENABLED=1 go test -race ./pkg/... ./cmd/... ./hack/... ./test/conformance/... ./test/faults/journal $$(go list ./test/images/... 2>/dev/null)
 	@set -e; for mod in staging/*/go.mod; do [ -e $$mod ] || continue; (cd $$(dirname $$mod) && CGO_ENABLED=1 go test -race ./...); done
 
 .PHONY: integration
@@ -93,6 +93,21 @@ walk: ## Long random walks over the controllers of workloads. SEEDS= STEPS= FIRS
 .PHONY: storm
 storm: ## Odd objects of every kind, stored while everything runs and over restarts. SEED= ROUNDS=
 	CGO_ENABLED=1 go test -race -tags storm -count=1 -timeout 30m -run TestStorm ./test/integration -storm.seed $${SEED:-1} -storm.rounds $${ROUNDS:-1}
+
+.PHONY: faults-build
+faults-build:
+	@mkdir -p $(BIN)/faults
+	$(GOBUILD) -tags faults -o $(BIN)/faults/ ./cmd/proa ./cmd/proa-keeper ./cmd/node-init
+
+FAULTS := go test -count=1 -v -timeout 8h ./test/faults
+
+.PHONY: faults
+faults: faults-build ## Kill a cluster under load, at any moment and at named points, and fill its disk (as root; needs all). FAULTS= SEED= KINDS=
+	$(FAULTS) -faults $${FAULTS:-500} -seed $${SEED:-1} -kinds "$$KINDS" -leaks 6m
+
+.PHONY: faults-ci
+faults-ci: faults-build ## The same for two minutes: each kind of fault once (as root; needs all)
+	$(FAULTS) -faults 15
 
 .PHONY: bench-start
 bench-start: ## Measure five cold starts: the steps and the whole

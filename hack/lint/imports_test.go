@@ -168,6 +168,8 @@ var layers = map[string][]string{
 	"test/histories/planted": {},
 	"test/histories/rest":    {},
 	"test/integration":       {"pkg", "test/cluster", "staging"},
+	"test/faults":            {"pkg/cluster/control", "pkg/cluster/process", "pkg/killpoint", "test/e2e/box", "test/histories/rest"},
+	"test/faults/journal":    {},
 	"test/e2e":               {"test/images"},
 	"test/e2e/*":             {"test/images"},
 	"test/images":            {"pkg/cluster/images"},
