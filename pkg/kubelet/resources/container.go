@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/proa-sh/proa/pkg/pods"
@@ -20,20 +21,21 @@ const (
 // whether the machine accounts swap, in which case the container gets none.
 func ContainerResources(pod *v1.Pod, container *v1.Container, policy Policy, memoryCapacity int64, swap bool) *runtimeapi.LinuxContainerResources {
 	requests, limits := container.Resources.Requests, container.Resources.Limits
+	cpuLimit, memoryLimit := limitOf(pod, container, v1.ResourceCPU), limitOf(pod, container, v1.ResourceMemory)
 	cpu := requests.Cpu().MilliValue()
 	if _, set := requests[v1.ResourceCPU]; !set {
 		cpu = limits.Cpu().MilliValue()
 	}
 	result := &runtimeapi.LinuxContainerResources{
 		CpuShares:          Shares(cpu),
-		MemoryLimitInBytes: limits.Memory().Value(),
+		MemoryLimitInBytes: memoryLimit.Value(),
 		OomScoreAdj:        OOMScoreAdj(pod, container, memoryCapacity),
 	}
 	if policy.CPUQuota {
 		result.CpuPeriod = policy.QuotaPeriod.Microseconds()
 	}
-	if policy.CPUQuota && limits.Cpu().MilliValue() > 0 {
-		result.CpuQuota = Quota(limits.Cpu().MilliValue(), policy.QuotaPeriod)
+	if policy.CPUQuota && cpuLimit.MilliValue() > 0 {
+		result.CpuQuota = Quota(cpuLimit.MilliValue(), policy.QuotaPeriod)
 	}
 	if swap && result.MemoryLimitInBytes > 0 {
 		result.MemorySwapLimitInBytes = result.MemoryLimitInBytes
@@ -43,6 +45,16 @@ func ContainerResources(pod *v1.Pod, container *v1.Container, policy Policy, mem
 		result.HugepageLimits = append(result.HugepageLimits, &runtimeapi.HugepageLimit{PageSize: size, Limit: uint64(pages[size])})
 	}
 	return result
+}
+
+// limitOf is the limit that a container is held to: its own, or else that of its pod as a whole (KEP-2837). The pod's cgroup alone
+// would hold it just as well, but programs that size themselves look at their own.
+func limitOf(pod *v1.Pod, container *v1.Container, name v1.ResourceName) *resource.Quantity {
+	limit := container.Resources.Limits[name]
+	if limit.IsZero() && pod.Spec.Resources != nil {
+		limit = pod.Spec.Resources.Limits[name]
+	}
+	return &limit
 }
 
 // OOMScoreAdj says how early the kernel kills the container when memory runs out: guaranteed pods and those critical for

@@ -13,6 +13,10 @@ import (
 func TestContainerResources(t *testing.T) {
 	policy := Policy{CPUQuota: true, HugePageSizes: []string{"2MB"}}.defaults()
 	pages := []*runtimeapi.HugepageLimit{{PageSize: "2MB"}}
+	whole := func(pod *v1.Pod) *v1.Pod {
+		pod.Spec.Resources = &v1.ResourceRequirements{Limits: v1.ResourceList{v1.ResourceCPU: resource.MustParse("3"), v1.ResourceMemory: resource.MustParse("128Mi")}}
+		return pod
+	}
 	for _, tc := range []struct {
 		name string
 		pod  *v1.Pod
@@ -29,6 +33,12 @@ func TestContainerResources(t *testing.T) {
 				OomScoreAdj: -997, HugepageLimits: pages}},
 		{"limit stands for request", testPod("l", "", "2", ""), true,
 			&runtimeapi.LinuxContainerResources{CpuShares: 2048, CpuPeriod: 100000, CpuQuota: 200000, OomScoreAdj: 999, HugepageLimits: pages}},
+		{"limits of the whole pod", whole(testPod("p", "", "", "")), true,
+			&runtimeapi.LinuxContainerResources{CpuShares: 2, CpuPeriod: 100000, CpuQuota: 300000, MemoryLimitInBytes: 128 << 20,
+				MemorySwapLimitInBytes: 128 << 20, OomScoreAdj: -997, HugepageLimits: pages}},
+		{"own limits come first", whole(testPod("q", "500m", "500m", "64Mi")), true,
+			&runtimeapi.LinuxContainerResources{CpuShares: 512, CpuPeriod: 100000, CpuQuota: 50000, MemoryLimitInBytes: 64 << 20,
+				MemorySwapLimitInBytes: 64 << 20, OomScoreAdj: -997, HugepageLimits: pages}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := ContainerResources(tc.pod, &tc.pod.Spec.Containers[0], policy, 1<<30, tc.swap)
