@@ -12,6 +12,9 @@ import (
 // election timeouts, 7 s by default.
 const InFlight = 10 * time.Second
 
+// SettleTimeout bounds the time in which what a write took is looked for and given back.
+const SettleTimeout = 5 * time.Second
+
 // maxDoubts bounds how many writes are remembered; what is taken for others the repair of addresses and ports finds.
 const maxDoubts = 1000
 
@@ -73,15 +76,18 @@ func (d *Doubts) Len() int {
 	return len(d.all)
 }
 
-// Look settles what can be settled now, and says when to look again, not at all if 0.
+// Look settles what can be settled now, and says when to look again, not at all if 0. Meanwhile nobody else is handed a port
+// of those that it looks at.
 func (d *Doubts) Look(ctx context.Context, now time.Time) (again time.Duration, err error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	all := d.all
+	d.all = nil
+	d.mu.Unlock()
 	var left []Doubt
 	var errs []error
-	for _, x := range d.all {
+	for _, x := range all {
 		wait := x.Since.Add(InFlight).Sub(now)
-		settled, err := d.Settle(ctx, x, wait <= 0)
+		settled, err := d.settle(ctx, x, wait <= 0)
 		if err == nil && settled {
 			continue
 		}
@@ -91,6 +97,15 @@ func (d *Doubts) Look(ctx context.Context, now time.Time) (again time.Duration, 
 			again = max(wait, time.Millisecond)
 		}
 	}
-	d.all = left
+	d.mu.Lock()
+	d.all = append(left, d.all...)
+	d.mu.Unlock()
 	return again, errors.Join(errs...)
+}
+
+// settle bounds the time of one: storage may not answer at all.
+func (d *Doubts) settle(ctx context.Context, x Doubt, sure bool) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, SettleTimeout)
+	defer cancel()
+	return d.Settle(ctx, x, sure)
 }

@@ -107,7 +107,8 @@ func (s *services) settle(ctx context.Context, w *write, failure error) {
 		return
 	}
 	// The client may have gone by now; what it took has to be given back all the same.
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ipalloc.SettleTimeout)
+	defer cancel()
 	if failure == nil {
 		s.release(ctx, w.taken.and(w.before).without(w.after), owner(w.owner), w.uids)
 		return
@@ -144,6 +145,8 @@ func (s *services) settleDoubt(ctx context.Context, d ipalloc.Doubt, sure bool) 
 		return true, nil
 	}
 	if sure {
+		// Once: a port that was given back, though it was not told so, may be another service's when this is tried again. What
+		// is left, the upkeep of addresses and ports finds.
 		s.release(ctx, unused, d.Owner, uids)
 	}
 	return sure, nil
