@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -72,5 +73,36 @@ func requireType(t *testing.T, what string, err error) {
 	t.Helper()
 	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "type: Required value") {
 		t.Errorf("%s: got %v, want that the type is required", what, err)
+	}
+}
+
+// TestFinalizersTwice writes an object with a finalizer that is named twice, in both versions of its kind.
+func TestFinalizersTwice(t *testing.T) {
+	client := cluster.StartAPI(t).Client
+	v2, v1 := client.AutoscalingV2().HorizontalPodAutoscalers("default"), client.AutoscalingV1().HorizontalPodAutoscalers("default")
+	_, err := v2.Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "a", Finalizers: []string{"example.org/a", "example.org/b", "example.org/a"}},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "d"}, MaxReplicas: 3}},
+		metav1.CreateOptions{FieldManager: "two"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := v1.Get(t.Context(), "a", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Labels = map[string]string{"by": "one"}
+	if _, err := v1.Update(t.Context(), old, metav1.UpdateOptions{FieldManager: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := v2.Patch(t.Context(), "a", types.MergePatchType, []byte(`{"metadata":{"labels":{"by":"two"}}}`), metav1.PatchOptions{FieldManager: "two"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.ManagedFields) == 0 || !slices.Equal(got.Finalizers, []string{"example.org/a", "example.org/b"}) {
+		t.Errorf("got finalizers %q, managed by %v", got.Finalizers, got.ManagedFields)
+	}
+	got, err = v2.Patch(t.Context(), "a", types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.org/a","example.org/a"]}}`), metav1.PatchOptions{FieldManager: "two"})
+	if err != nil || len(got.ManagedFields) == 0 {
+		t.Errorf("named twice again: managed by %v, %v", got.ManagedFields, err)
 	}
 }
