@@ -91,8 +91,8 @@ walk: ## Long random walks over the controllers of workloads. SEEDS= STEPS= FIRS
 	go test -count=1 -timeout 60m -run 'TestWalk$$' ./test/histories -seeds $${SEEDS:-20} -steps $${STEPS:-500} -first-seed $${FIRST:-0}
 
 .PHONY: storm
-storm: ## Odd objects of every kind, stored while everything runs and over restarts. SEED= ROUNDS=
-	CGO_ENABLED=1 go test -race -tags storm -count=1 -timeout 30m -run TestStorm ./test/integration -storm.seed $${SEED:-1} -storm.rounds $${ROUNDS:-1}
+storm: ## Odd objects of every kind, stored while everything runs and over two restarts. SEED= ROUNDS=
+	CGO_ENABLED=1 go test -race -count=1 -timeout 30m -run TestStorm ./test/integration -storm.long -storm.seed $${SEED:-1} -storm.rounds $${ROUNDS:-1}
 
 .PHONY: faults-build
 faults-build:

@@ -1,5 +1,3 @@
-//go:build storm
-
 package integration
 
 import (
@@ -68,7 +66,11 @@ func namedFields(err error) []string {
 		}
 		out = append(out, c.Field)
 	}
-	slices.SortFunc(out, func(a, b string) int { return -slices.Compare(naturally(a), naturally(b)) })
+	order := map[string][]string{}
+	for _, field := range out {
+		order[field] = naturally(field)
+	}
+	slices.SortFunc(out, func(a, b string) int { return slices.Compare(order[b], order[a]) })
 	return slices.Compact(out)
 }
 

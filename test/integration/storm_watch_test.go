@@ -1,5 +1,3 @@
-//go:build storm
-
 package integration
 
 import (
@@ -186,7 +184,7 @@ const (
 	mostRequests        = 600
 	mostReconciliations = 1200
 	mostCPU             = 20_000
-	restWindow          = 6 * time.Second
+	restWindow          = 5 * time.Second
 	restWithin          = 90 * time.Second
 )
 

@@ -1,5 +1,3 @@
-//go:build storm
-
 package integration
 
 import (
@@ -21,6 +19,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 
+	podstate "github.com/proa-sh/proa/pkg/pods"
 	"github.com/proa-sh/proa/pkg/proxy/model"
 )
 
@@ -98,6 +97,11 @@ func (k *kubelet) sync(ctx context.Context, key string) error {
 	p, _ := o.(*corev1.Pod)
 	pods := k.client.CoreV1().Pods(p.Namespace)
 	switch {
+	case p.DeletionTimestamp != nil && !podstate.IsTerminal(p):
+		p = p.DeepCopy()
+		p.Status.Phase = corev1.PodFailed
+		_, err := pods.UpdateStatus(ctx, p, metav1.UpdateOptions{})
+		return err
 	case p.DeletionTimestamp != nil && ptr.Deref(p.DeletionGracePeriodSeconds, 0) > 0:
 		return pods.Delete(ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(0)), Preconditions: metav1.NewUIDPreconditions(string(p.UID))})
 	case p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodPending && p.Status.StartTime == nil:
