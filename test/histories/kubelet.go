@@ -3,7 +3,6 @@ package histories
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -77,16 +76,17 @@ func nodeFor(pod *v1.Pod) string {
 	return "node-1"
 }
 
-// Pods are all pods, by namespace and name.
+// Pods are all pods, by namespace and name. They come straight from the store: the walk asks for them at most steps.
 func (w *World) Pods() []v1.Pod {
-	list, err := w.client.CoreV1().Pods("").List(w.t.Context(), metav1.ListOptions{})
-	if err != nil {
-		w.t.Fatal(err)
+	store := w.server.memories[schema.GroupResource{Resource: "pods"}]
+	records, _ := store.below("/pods", true)
+	all := make([]v1.Pod, len(records))
+	for i, one := range records {
+		if err := store.decode(one.data, one.revision, &all[i]); err != nil {
+			w.t.Fatal(err)
+		}
 	}
-	slices.SortFunc(list.Items, func(a, b v1.Pod) int {
-		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
-	})
-	return list.Items
+	return all
 }
 
 // bind gives a pod its node, as the subresource binding does.

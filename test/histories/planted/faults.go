@@ -31,4 +31,12 @@ var faults = []fault{
 	{"job-forgets-suspension", controllers + "job/status.go", "\t\tnow.StartTime = nil\n", ""},
 	{"cron-every-drifts", controllers + "cronjob/plan.go", "parseSchedule(o.cron.Spec.Schedule, zone, o.last())", "parseSchedule(o.cron.Spec.Schedule, zone, o.now)"},
 	{"replica-set-forgets-ending", controllers + "replicaset/plan.go", "surplus := len(active) - int(replicas(o.set))", "surplus := len(o.pods) - int(replicas(o.set))"},
+	{"job-forgets-failures", controllers + "job/plan.go", ".atLeast(streak(o.job, o.pods))", ""},
+	{"pause-moves-with-the-clock", controllers + "job/backoff.go", "\t\treturn pod.CreationTimestamp.Time\n", "\t\treturn time.Now()\n"},
+	{"endless-history", controllers + "control/revisions/revisions.go", "if limit < 0 {", "if false {"},
+	{"circle-stays-closed", controllers + "garbagecollector/plan.go", "unblock: o.circle && n.blocksAny()", "unblock: false"},
+	{"namespace-empty-at-once", controllers + "namespace/plan.go", "case now.Before(settled):", "case false:"},
+	{"namespace-forgets-silent-group", controllers + "namespace/plan.go", "if len(p.undiscovered)+len(p.failed)+len(p.left) > 0 {", "if len(p.failed)+len(p.left) > 0 {"},
+	{"namespace-takes-all-at-once", controllers + "namespace/content.go", "\t\tif len(p.left)+len(p.failed) > 0 {\n\t\t\treturn", "\t\tif len(p.failed) > 0 {\n\t\t\treturn"},
+	{"token-in-use-marked", controllers + "legacytoken/plan.go", "|| !o.idle(tracked) ||", "||"},
 }
