@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"context"
+	goruntime "runtime"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,7 +25,7 @@ func (p *parts) poolConfig(evict *eviction.Manager, probe *probes.Manager) worke
 			Resources: p.limits,
 		},
 		Do: p.do, Status: status.Compute, Changed: status.Changed, Repeats: status.Repeats, Event: p.events.record,
-		Probes: probe.Set, Ended: p.desired.Ended, Recall: p.recall,
+		Probes: probe.Set, Ended: p.desired.Ended, Recall: p.recall, Starts: startsAtATime(),
 		Admit: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason { return p.admit(pod, others, evict.Pressure()) },
 		Fits: func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason {
 			return admission.Fits(pod, p.registeredNode(), others)
@@ -68,3 +69,7 @@ func (p *parts) registeredNode() *v1.Node {
 	}
 	return n
 }
+
+// startsAtATime is how many sandboxes and containers are being started at the most: two a processor keep it busy while one of them
+// waits for the disk.
+func startsAtATime() int { return 2 * goruntime.NumCPU() }

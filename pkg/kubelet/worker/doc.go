@@ -22,6 +22,10 @@
 //
 // What the node has granted a pod is written down before it is acted on (Remember), and recalled by the next kubelet (Recall).
 //
+// Starts of sandboxes and containers, which keep the machine busy, are under way in a bounded number on the node (starts.go); what
+// waits for its turn holds back nothing else of its pod or of others, and is given up when its pod is to end (TestStartsAreBounded,
+// TestStartsHoldBackNothing).
+//
 // A status is published at once when it has news; only the end of a container that a changed pod replaces waits for its
 // successor, a second at the most, and not when the pod ends (TestPublishedDue). What somebody else has changed in a status is
 // put right with the next news, or ten seconds later (TestPoolCorrectsLater).

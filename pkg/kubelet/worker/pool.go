@@ -31,6 +31,9 @@ type Config struct {
 	Fits func(pod *v1.Pod, others []*v1.Pod) *podstate.Reason
 	// Recall gives what an earlier kubelet remembered of a pod, nil if nothing is; may be nil itself.
 	Recall func(uid types.UID) *podstate.Memory
+	// Starts bounds how many sandboxes and containers are being started at a time, 0 for no bound. What waits for its turn holds
+	// back nothing else, and is given up when its pod is to end.
+	Starts int
 	// Ended tells that nothing of a pod is left; may be nil. The pod may be given to Update again from then on.
 	Ended func(uid types.UID)
 }
@@ -41,11 +44,13 @@ type Pool struct {
 	cfg Config
 	ctx context.Context
 	wg  sync.WaitGroup
+	// starts are those under way.
+	starts starts
 }
 
 // NewPool makes a pool with workers in the registry, which stop when ctx ends. A registry has one pool.
 func NewPool(ctx context.Context, registry *Registry, cfg Config) *Pool {
-	return &Pool{Registry: registry, cfg: cfg, ctx: ctx}
+	return &Pool{Registry: registry, cfg: cfg, ctx: ctx, starts: newStarts(cfg.Starts)}
 }
 
 // Wait returns when all workers have ended, after ctx has.

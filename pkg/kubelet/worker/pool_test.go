@@ -88,8 +88,10 @@ func (w *world) do(ctx context.Context, t Task) Result {
 	return r
 }
 
-func (w *world) pool(ctx context.Context) *Pool {
-	return NewPool(ctx, NewRegistry(), Config{
+func (w *world) pool(ctx context.Context) *Pool { return NewPool(ctx, NewRegistry(), w.config()) }
+
+func (w *world) config() Config {
+	return Config{
 		Settings: Settings{CrashMax: CrashMax, RuntimeName: "test", Hash: func(*v1.Container) string { return "" }},
 		Do:       w.do,
 		Status: func(v *podstate.View) v1.PodStatus {
@@ -112,7 +114,7 @@ func (w *world) pool(ctx context.Context) *Pool {
 		},
 		Admit: func(*v1.Pod, []*v1.Pod) *podstate.Reason { return w.refuse },
 		Fits:  func(*v1.Pod, []*v1.Pod) *podstate.Reason { return nil },
-	})
+	}
 }
 
 // inPool does something with a pool in the world, under a synthetic clock, and ends the pool.

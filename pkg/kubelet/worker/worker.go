@@ -222,9 +222,12 @@ func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 	}
 	klog.FromContext(ctx).V(4).Info("Starting action", "action", a)
 	ctx, cancel := context.WithCancel(ctx)
+	turn, giveUp := context.WithCancel(ctx)
 	switch a.Kind {
 	case PullImage, PostStart, MountVolumes, RefreshVolumes:
 		w.cancels[a.key()] = cancel
+	case CreateSandbox, StartContainer:
+		w.cancels[a.key()] = giveUp
 	}
 	task := w.task(a, status)
 	w.inFlight++
@@ -232,16 +235,23 @@ func (w *worker) launch(ctx context.Context, a Action, status *v1.PodStatus) {
 		w.publishing = status
 	}
 	go func() {
-		var r Result
-		if a.Kind == GrantResources {
-			r = w.pool.grant(w, task.Pod)
-		} else {
-			r = w.pool.cfg.Do(ctx, task)
-		}
+		r := w.carryOut(ctx, turn, task)
+		giveUp()
 		cancel()
 		r.Action = a
 		w.results <- r
 	}()
+}
+
+// carryOut does an action. One that has to wait for its turn does so until turn ends.
+func (w *worker) carryOut(ctx, turn context.Context, task Task) Result {
+	switch {
+	case task.Action.Kind == GrantResources:
+		return w.pool.grant(w, task.Pod)
+	case isStart(task.Action.Kind):
+		return w.pool.starts.do(turn, func() Result { return w.pool.cfg.Do(ctx, task) })
+	}
+	return w.pool.cfg.Do(ctx, task)
 }
 
 func (w *worker) task(a Action, status *v1.PodStatus) Task {
