@@ -124,8 +124,25 @@ func (c *cluster) givenOnce(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// podsAsTheyShould looks at the pods of the load: none was started again or has failed, no two have one address, and there are not
-// more than their sets may have.
+// podFault says whether a pod that nobody has deleted has failed, or a container of it was started again: all programs of the load
+// go on until they are ended, or end well.
+func podFault(u *unstructured.Unstructured) error {
+	var pod corev1.Pod
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &pod); err != nil || pod.DeletionTimestamp != nil {
+		return err
+	}
+	if pod.Status.Phase == corev1.PodFailed {
+		return fmt.Errorf("pod %s on %s has failed: %s %s %+v", pod.Name, pod.Spec.NodeName, pod.Status.Reason, pod.Status.Message, pod.Status.ContainerStatuses)
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.RestartCount > 0 {
+			return fmt.Errorf("a container of pod %s on %s was started again: %+v", pod.Name, pod.Spec.NodeName, status)
+		}
+	}
+	return nil
+}
+
+// podsAsTheyShould looks at the pods of the load: no two have one address, and there are not more than their sets may have.
 func (c *cluster) podsAsTheyShould(ctx context.Context) error {
 	found, err := c.typed.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -136,14 +153,6 @@ func (c *cluster) podsAsTheyShould(ctx context.Context) error {
 	for i := range found.Items {
 		pod := &found.Items[i]
 		ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-		if pod.Status.Phase == corev1.PodFailed && pod.DeletionTimestamp == nil {
-			faults = append(faults, fmt.Errorf("pod %s has failed: %s %s %+v", pod.Name, pod.Status.Reason, pod.Status.Message, pod.Status.ContainerStatuses))
-		}
-		for _, status := range pod.Status.ContainerStatuses {
-			if status.RestartCount > 0 && pod.DeletionTimestamp == nil {
-				faults = append(faults, fmt.Errorf("a container of pod %s was started again: %+v", pod.Name, status))
-			}
-		}
 		if other, twice := addresses[pod.Status.PodIP]; twice && pod.Status.PodIP != "" && !ended && pod.DeletionTimestamp == nil {
 			faults = append(faults, fmt.Errorf("%s is the address of the pods %s and %s", pod.Status.PodIP, other, pod.Name))
 		} else if !ended && pod.DeletionTimestamp == nil {

@@ -32,6 +32,8 @@ type resource struct {
 	spec func(value string) object
 	// value reads it back.
 	value func(u *unstructured.Unstructured) string
+	// fault says what is wrong with an object that a watch tells of; nil looks at nothing.
+	fault func(u *unstructured.Unstructured) error
 	// holds are what an object was given that nobody else may have.
 	holds func(u *unstructured.Unstructured) []string
 }
@@ -129,10 +131,20 @@ var (
 	}
 )
 
-// written are the resources of the load.
+// pods are made by controllers.
+var pods = resource{
+	GroupVersionResource: schema.GroupVersionResource{Version: "v1", Resource: "pods"}, kind: "Pod", shared: true,
+	value: nameless, holds: nothing, fault: podFault,
+}
+
+func nameless(*unstructured.Unstructured) string { return "" }
+
+// written are the resources of the load, followed those that are watched.
 func written() []resource {
 	return []resource{configMaps, services, deployments, statefulSets, jobs, daemonSets}
 }
+
+func followed() []resource { return append(written(), pods) }
 
 // sleeping is a program that goes on until it is ended.
 func sleeping() []any { return []any{"sleep", "86399"} }
@@ -142,7 +154,7 @@ func sleeping() []any { return []any{"sleep", "86399"} }
 func podTemplate(app string, number int64, command []any) object {
 	field := func(path string) object { return object{"fieldRef": object{"fieldPath": path}} }
 	return object{
-		"metadata": object{"labels": object{"app": app}, "annotations": object{valueKey: fmt.Sprint(number)}},
+		"metadata": object{"labels": object{"app": app, label: "yes"}, "annotations": object{valueKey: fmt.Sprint(number)}},
 		"spec": object{
 			"terminationGracePeriodSeconds": int64(1), "priorityClassName": "system-node-critical", "automountServiceAccountToken": false,
 			"containers": []any{object{

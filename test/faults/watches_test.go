@@ -41,7 +41,7 @@ type followers struct {
 func follow(c *cluster, j *journal.Journal) *followers {
 	ctx, cancel := context.WithCancel(context.Background())
 	all := &followers{cancel: cancel}
-	for _, r := range written() {
+	for _, r := range followed() {
 		f := &follower{Follower: journal.NewFollower(j, r.Resource), resource: r, journal: j,
 			client: c.watches.Resource(r.GroupVersionResource).Namespace(namespace)}
 		all.list = append(all.list, f)
@@ -135,6 +135,11 @@ func (f *follower) watch(ctx context.Context) error {
 		}
 		state := f.resource.state(u)
 		revision := state.Revision
+		if f.resource.fault != nil && event.Type != watch.Bookmark {
+			if err := f.resource.fault(u); err != nil {
+				f.journal.Fault("%v", err)
+			}
+		}
 		switch event.Type {
 		case watch.Bookmark:
 			f.Bookmark(revision)
