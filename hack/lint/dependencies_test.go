@@ -10,7 +10,7 @@ import (
 // dependencies are the modules that the product requires itself, each with its reason. A new one is well kept and of this
 // field.
 var dependencies = map[string]string{
-	"github.com/containerd/containerd/v2":      "client, to import images",
+	"github.com/containerd/containerd/v2":      "client, to import images and to run commands in containers",
 	"github.com/containerd/errdefs":            "classes of containerd's errors",
 	"github.com/coreos/go-systemd/v22":         "readiness of containerd and of proa (sd_notify)",
 	"github.com/emicklei/go-restful/v3":        "how k8s.io/apiserver routes requests, for the server of the tests of histories",

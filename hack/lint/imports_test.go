@@ -99,6 +99,7 @@ var layers = map[string][]string{
 	"pkg/kubelet/runtime":                            {"pkg/kubelet/podfile", "pkg/kubelet/podstate", "pkg/pods", "pkg/nodes", "pkg/services"},
 	"pkg/kubelet/server":                             {"pkg/kubelet/crilog", "pkg/kubelet/podfile", "pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/status":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
+	"pkg/kubelet/taskexec":                           {},
 	"pkg/kubelet/volumes":                            {"pkg/kubelet/podfile", "pkg/kubelet/record", "pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/worker":                             {"pkg/kubelet/podstate", "pkg/pods", "pkg/nodes"},
 	"pkg/kubelet/runtime/containerdtest":             {},

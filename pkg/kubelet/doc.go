@@ -19,6 +19,7 @@
 //	podfile    opens files that pods own
 //	node       the Node object and its Lease
 //	server     the kubelet's own API
+//	taskexec   commands in containers, by containerd's own API
 //	podstate   the values that pass between them
 //
 // New listens to informers. When the container runtime answers, Run has the whole graph built by one constructor, newGraph, each

@@ -20,6 +20,7 @@ import (
 	"github.com/proa-sh/proa/pkg/kubelet"
 	"github.com/proa-sh/proa/pkg/kubelet/options"
 	"github.com/proa-sh/proa/pkg/kubelet/runtime/containerdtest"
+	"github.com/proa-sh/proa/pkg/kubelet/server"
 )
 
 const (
@@ -37,10 +38,14 @@ type rig struct {
 	stop *func()
 	// evictionHard is the configuration of the next kubelet; nil for one that no machine with a full disk fails by.
 	evictionHard map[string]string
+	// api is served by the next kubelet; nil for none.
+	api *server.Config
 }
 
+func newClient() *fake.Clientset { return fake.NewClientset() }
+
 func newRig(t *testing.T) *rig {
-	r := &rig{T: t, containerd: containerdtest.Start(t), client: fake.NewClientset(), stop: new(func())}
+	r := &rig{T: t, containerd: containerdtest.Start(t), client: newClient(), stop: new(func())}
 	r.start()
 	t.Cleanup(func() { (*r.stop)() })
 	return r
@@ -75,7 +80,7 @@ func (r *rig) start() {
 	k, err := kubelet.New(kubelet.Config{
 		NodeName: nodeName, Client: r.client, Informers: factory, Kubelet: config,
 		Root: filepath.Join(r.containerd.Dir, "kubelet"), ContainerLogs: filepath.Join(r.containerd.Dir, "containers"),
-		NodeIPs: []net.IP{net.ParseIP(hostIP)},
+		NodeIPs: []net.IP{net.ParseIP(hostIP)}, API: r.api,
 	})
 	if err != nil {
 		r.Fatal(err)

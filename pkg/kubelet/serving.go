@@ -1,11 +1,16 @@
 package kubelet
 
 import (
+	"path/filepath"
+	"strings"
+
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 
 	"github.com/proa-sh/proa/pkg/kubelet/podstate"
 	"github.com/proa-sh/proa/pkg/kubelet/server"
+	"github.com/proa-sh/proa/pkg/kubelet/taskexec"
 	"github.com/proa-sh/proa/pkg/kubelet/worker"
 )
 
@@ -20,7 +25,17 @@ func (p *parts) newServer(counted *probeMetrics) (*server.Server, error) {
 	api.SystemLogs = value(c.EnableSystemLogHandler, true) && api.Streaming
 	api.PodLogs, api.RootDir, api.Configz, api.Started = c.PodLogsDir, p.cfg.Root, c, p.facts.started
 	api.Metrics, api.ProbeMetrics = newMetrics(p.cfg.NodeName, p.registry), counted.registry
+	api.Exec = p.executor()
 	return server.New(api)
+}
+
+// executor runs commands by containerd's own API where that is the runtime, nil elsewhere.
+func (p *parts) executor() remotecommand.Executor {
+	socket, isSocket := strings.CutPrefix(p.cfg.Kubelet.ContainerRuntimeEndpoint, "unix://")
+	if p.facts.runtimeName != "containerd" || !isSocket {
+		return nil
+	}
+	return &taskexec.Executor{Socket: socket, Dir: filepath.Join(p.cfg.Root, "exec")}
 }
 
 // podView shows the pods of the node to the API.

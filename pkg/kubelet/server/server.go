@@ -18,6 +18,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	internalapi "k8s.io/cri-api/pkg/apis"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 	"k8s.io/klog/v2"
 	statsapi "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
 
@@ -61,6 +62,9 @@ type Config struct {
 	Runtime internalapi.RuntimeService
 	Images  Images
 	Usage   Usage
+	// Exec runs commands whose stdin is connected, in the container of the id that it is given; nil leaves them to the runtime, as all
+	// others.
+	Exec remotecommand.Executor
 	// Healthy says whether the kubelet works; nil means always.
 	Healthy func() error
 	// Configz is shown as the value of kubeletconfig at /configz.

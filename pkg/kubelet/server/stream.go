@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/proxy"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 	"k8s.io/klog/v2"
 )
 
@@ -43,6 +44,12 @@ func (s *Server) serveExec(w http.ResponseWriter, r *http.Request) {
 	id, streams, err := s.streamTarget(r)
 	if err != nil {
 		writeError(w, err, http.StatusInternalServerError)
+		return
+	}
+	if streams.stdin && !streams.tty && s.cfg.Exec != nil {
+		remotecommand.ServeExec(w, r, s.cfg.Exec, r.PathValue("pod"), "", id, r.URL.Query()[v1.ExecCommandParam],
+			&remotecommand.Options{Stdin: streams.stdin, Stdout: streams.stdout, Stderr: streams.stderr},
+			s.cfg.IdleTimeout, streamCreation, remotecommand.SupportedStreamingProtocols)
 		return
 	}
 	answer, err := s.cfg.Runtime.Exec(r.Context(), &runtimeapi.ExecRequest{

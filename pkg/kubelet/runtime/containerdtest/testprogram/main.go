@@ -2,6 +2,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,6 +65,23 @@ func main() {
 			_, err = io.Copy(os.Stdout, f)
 			check(err)
 		}
+	case "digest": // digest: says how many bytes come on stdin, and their SHA-256
+		sum := sha256.New()
+		n, err := io.Copy(sum, os.Stdin)
+		check(err)
+		fmt.Printf("%d %x\n", n, sum.Sum(nil))
+	case "keep": // keep PATH: closes its output, then writes what comes on stdin to the file
+		check(os.Stdout.Close())
+		check(os.Stderr.Close())
+		<-time.After(100 * time.Millisecond)
+		f, err := os.Create(args[0])
+		check(err)
+		_, err = io.Copy(f, os.Stdin)
+		check(err)
+		check(f.Close())
+	case "echo": // echo: gives back what comes on stdin
+		_, err := io.Copy(os.Stdout, os.Stdin)
+		check(err)
 	case "env":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "id":
