@@ -45,7 +45,7 @@ type Pool struct {
 	ctx context.Context
 	wg  sync.WaitGroup
 	// starts are those under way.
-	starts starts
+	starts *starts
 }
 
 // NewPool makes a pool with workers in the registry, which stop when ctx ends. A registry has one pool.

@@ -73,6 +73,13 @@ func inCrowd(t *testing.T, take time.Duration, do func(t *testing.T, c *crowd, p
 	})
 }
 
+// seen gives the most starts at a time, those under way, and the statuses written.
+func (c *crowd) seen() (most, now, published int) {
+	c.count.Lock()
+	defer c.count.Unlock()
+	return c.most, c.now, c.published
+}
+
 func running(p *Pool) (count int) {
 	for _, s := range p.Snapshots() {
 		if len(s.Observed.Live()) > 0 {
@@ -84,15 +91,22 @@ func running(p *Pool) (count int) {
 
 func TestStartsAreBounded(t *testing.T) {
 	inCrowd(t, time.Second, func(t *testing.T, c *crowd, p *Pool) {
+		// Those that were begun are brought to run before all others are begun.
+		time.Sleep(3500 * time.Millisecond)
+		synctest.Wait()
+		if running(p) == 0 {
+			t.Error("no pod runs before all have a sandbox")
+		}
 		// Twenty starts of a second, two at a time.
-		time.Sleep(9500 * time.Millisecond)
-		if c.most != 2 || running(p) == 10 {
-			t.Errorf("%d starts at a time; %d of 10 pods run before they can", c.most, running(p))
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if most, _, _ := c.seen(); most != 2 || running(p) == 10 {
+			t.Errorf("%d starts at a time; %d of 10 pods run before they can", most, running(p))
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if c.most != 2 || running(p) != 10 {
-			t.Errorf("%d starts at a time; %d of 10 pods run", c.most, running(p))
+		if most, _, _ := c.seen(); most != 2 || running(p) != 10 {
+			t.Errorf("%d starts at a time; %d of 10 pods run", most, running(p))
 		}
 	})
 }
@@ -100,15 +114,17 @@ func TestStartsAreBounded(t *testing.T) {
 // TestStartsHoldBackNothing: a pod that waits for its turn shows its status, and ends at once.
 func TestStartsHoldBackNothing(t *testing.T) {
 	inCrowd(t, 3*time.Second, func(t *testing.T, c *crowd, p *Pool) {
-		if c.published != 10 {
-			t.Errorf("%d of 10 statuses are told while pods wait", c.published)
+		if _, _, published := c.seen(); published != 10 {
+			t.Errorf("%d of 10 statuses are told while pods wait", published)
 		}
 		dying := aPod()
+		c.count.Lock()
 		for _, s := range p.Snapshots() {
 			if !c.begun[s.Pod.UID] {
 				dying.UID = s.Pod.UID
 			}
 		}
+		c.count.Unlock()
 		dying.ResourceVersion = "1000"
 		dying.DeletionTimestamp, dying.DeletionGracePeriodSeconds = &metav1.Time{Time: time.Now()}, new(int64(5))
 		began := time.Now()
@@ -126,8 +142,8 @@ func TestStartsThatHang(t *testing.T) {
 	inCrowd(t, time.Hour, func(t *testing.T, c *crowd, _ *Pool) {
 		time.Sleep(4 * startHeld)
 		synctest.Wait()
-		if c.now != 10 {
-			t.Errorf("%d of 10 starts are under way", c.now)
+		if _, now, _ := c.seen(); now != 10 {
+			t.Errorf("%d of 10 starts are under way", now)
 		}
 	})
 }

@@ -249,7 +249,7 @@ func (w *worker) carryOut(ctx, turn context.Context, task Task) Result {
 	case task.Action.Kind == GrantResources:
 		return w.pool.grant(w, task.Pod)
 	case isStart(task.Action.Kind):
-		return w.pool.starts.do(turn, func() Result { return w.pool.cfg.Do(ctx, task) })
+		return w.pool.starts.do(turn, task.Action.Kind, func() Result { return w.pool.cfg.Do(ctx, task) })
 	}
 	return w.pool.cfg.Do(ctx, task)
 }
