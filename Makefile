@@ -107,7 +107,7 @@ faults: faults-build ## Kill a cluster under load, at any moment and at named po
 
 .PHONY: faults-ci
 faults-ci: faults-build ## The same for two minutes: each kind of fault once (as root; needs all)
-	$(FAULTS) -faults 15
+	$(FAULTS)
 
 .PHONY: bench-start
 bench-start: ## Measure five cold starts: the steps and the whole
@@ -125,7 +125,7 @@ verify: ## Formatting, vet, import rules, and that generated files are current
 	@before="$$(git status --porcelain)"; $(MAKE) --no-print-directory generate && after="$$(git status --porcelain)"; \
 	if [ "$$before" != "$$after" ]; then echo "generated files were stale; commit what 'make generate' wrote:"; git status --short; exit 1; fi
 
-CI_STEPS := tools build verify test integration images e2e conformance-ci
+CI_STEPS := tools build verify test integration images e2e faults-ci conformance-ci
 
 .PHONY: ci
 ci: ## What CI runs, with the time of each step

@@ -56,6 +56,11 @@ func TestFaults(t *testing.T) {
 		r.finish(watches)
 	}
 	watches.stop()
+	for _, f := range watches.list {
+		if len(f.lost) > 0 {
+			fmt.Printf("Of %d %s containerd has lost how they ended.\n", len(f.lost), f.resource.Resource)
+		}
+	}
 	r.report(nil)
 	r.table.print(os.Stdout)
 }
@@ -97,7 +102,11 @@ func (r *run) prepare() {
 func (r *run) sequence(list []kind) {
 	r.Helper()
 	random := rand.New(rand.NewSource(*seed))
-	for n := range *number {
+	many := *number
+	if many == 0 {
+		many = len(list)
+	}
+	for n := range many {
 		k := draw(list, n, random)
 		f := k.plan(random)
 		time.Sleep(time.Duration(random.Intn(1500)) * time.Millisecond)
@@ -114,7 +123,7 @@ func (r *run) sequence(list []kind) {
 		r.table.Add(k.name, took)
 		counts := r.journal.Counts()
 		fmt.Printf("%4d/%d  %-22s %-34s answered %6.2f s  ready %6.2f s  healthy %6.2f s   %d acknowledged, %d without answer\n",
-			n+1, *number, k.name, f.what, took.answered.Seconds(), took.ready.Seconds(), took.healthy.Seconds(), counts.Acknowledged, counts.Unknown)
+			n+1, many, k.name, f.what, took.answered.Seconds(), took.ready.Seconds(), took.healthy.Seconds(), counts.Acknowledged, counts.Unknown)
 		if !r.report(err) {
 			r.Errorf("after fault %d, %s (%s), of seed %d", n+1, k.name, f.what, *seed)
 			if !*goOn {

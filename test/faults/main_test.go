@@ -17,7 +17,7 @@ import (
 
 // What is asked for.
 var (
-	number = flag.Int("faults", 10, "how many faults there are to be")
+	number = flag.Int("faults", 0, "how many faults there are to be; 0 is each kind once")
 	seed   = flag.Int64("seed", 1, "number that the sequence of faults follows from")
 	only   = flag.String("kinds", "", "kinds of faults, separated by commas (default: all)")
 	goOn   = flag.Bool("go-on", false, "go on after what should not be was found")

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -29,6 +30,8 @@ type follower struct {
 	connections atomic.Int64
 	// expiredIn is the life of the server in which a watch was last not possible any more; of the goroutine that follows.
 	expiredIn process.Process
+	// lost are objects with the one weakness that is known; of the goroutine that follows, until it has ended.
+	lost map[string]bool
 }
 
 // followers are all of them.
@@ -42,7 +45,7 @@ func follow(c *cluster, j *journal.Journal) *followers {
 	ctx, cancel := context.WithCancel(context.Background())
 	all := &followers{cancel: cancel}
 	for _, r := range followed() {
-		f := &follower{Follower: journal.NewFollower(j, r.Resource), resource: r, journal: j,
+		f := &follower{Follower: journal.NewFollower(j, r.Resource), resource: r, journal: j, lost: map[string]bool{},
 			client: c.watches.Resource(r.GroupVersionResource).Namespace(namespace)}
 		all.list = append(all.list, f)
 		all.workers.Go(func() { f.run(ctx) })
@@ -136,9 +139,7 @@ func (f *follower) watch(ctx context.Context) error {
 		state := f.resource.state(u)
 		revision := state.Revision
 		if f.resource.fault != nil && event.Type != watch.Bookmark {
-			if err := f.resource.fault(u); err != nil {
-				f.journal.Fault("%v", err)
-			}
+			f.look(u)
 		}
 		switch event.Type {
 		case watch.Bookmark:
@@ -150,6 +151,18 @@ func (f *follower) watch(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("the watch of %s ended", f.resource.Resource)
+}
+
+// look tells what is wrong with an object.
+func (f *follower) look(u *unstructured.Unstructured) {
+	err := f.resource.fault(u)
+	switch {
+	case errors.Is(err, errLostExit):
+		f.lost[u.GetName()] = true
+		f.journal.Note("%s: %v", u.GetName(), err)
+	case err != nil:
+		f.journal.Fault("%v", err)
+	}
 }
 
 // caughtUp says what the watch has still to tell for the objects to be as they are listed.
