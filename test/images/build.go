@@ -15,11 +15,8 @@ import (
 	"github.com/proa-sh/proa/pkg/cluster/images"
 )
 
-// shellPackage gives every image a shell and the usual small programs.
-const shellPackage = "busybox-static"
-
 // recipe changes when this package makes other images of the same packages and entries.
-const recipe = 1
+const recipe = 2
 
 // Build makes the archives of the entries in dir, those that are not there already. It calls report with a line for each.
 func Build(ctx context.Context, dir string, entries []Entry, report func(string)) error {
@@ -40,10 +37,12 @@ func Build(ctx context.Context, dir string, entries []Entry, report func(string)
 }
 
 func (d debian) build(ctx context.Context, dir string, entry Entry, report func(string)) error {
-	names := append([]string{shellPackage}, entry.Packages...)
-	packages, err := d.resolve(ctx, names)
-	if err != nil {
-		return err
+	var packages []debFile
+	var err error
+	if len(entry.Packages) > 0 {
+		if packages, err = d.resolve(ctx, entry.Packages); err != nil {
+			return err
+		}
 	}
 	key, err := keyOf(entry, packages)
 	if err != nil {
@@ -56,7 +55,7 @@ func (d debian) build(ctx context.Context, dir string, entry Entry, report func(
 			return nil
 		}
 	}
-	files, err := d.files(ctx, names, packages)
+	files, err := d.files(ctx, entry.Packages, packages, report)
 	if err != nil {
 		return err
 	}
@@ -92,25 +91,29 @@ func keyOf(entry Entry, packages []debFile) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// files unpacks the packages, prunes them, and adds the names of busybox's programs that no package has.
-func (d debian) files(ctx context.Context, names []string, packages []debFile) ([]images.File, error) {
+// files unpacks the packages, prunes them, and adds busybox with the names of its programs that no package has.
+func (d debian) files(ctx context.Context, names []string, packages []debFile, report func(string)) ([]images.File, error) {
+	shell, err := Busybox(ctx, d.cache, report)
+	if err != nil {
+		return nil, fmt.Errorf("build busybox: %w", err)
+	}
+	content, err := os.ReadFile(shell)
+	if err != nil {
+		return nil, fmt.Errorf("read busybox: %w", err)
+	}
+	applets, err := Applets(ctx, content)
+	if err != nil {
+		return nil, err
+	}
 	files, err := d.unpacked(ctx, names, packages)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(files, func(f images.File) bool { return f.Path == busyboxPath })
-	if i < 0 {
-		return nil, fmt.Errorf("package %s has no %s", shellPackage, busyboxPath)
-	}
-	applets, err := Applets(ctx, files[i].Content)
-	if err != nil {
-		return nil, err
-	}
 	// Before the packages' files, which count more.
-	return append(applets, prune(files)...), nil
+	return slices.Concat(applets, []images.File{{Path: busyboxPath, Content: content, Mode: 0o755}}, prune(files)), nil
 }
 
-// busyboxPath is where the package has its program.
+// busyboxPath is where its program is in an image.
 const busyboxPath = "/usr/bin/busybox"
 
 // Applets makes a link for every program that a busybox can be, which it says itself. The links lead to /usr/bin/busybox.

@@ -19,7 +19,7 @@ type Entry struct {
 	Config v1.Config
 }
 
-// Catalog lists all archives. Each image also has Debian's busybox for a shell.
+// Catalog lists all archives. Each image also has busybox for a shell.
 func Catalog() []Entry {
 	return []Entry{nginx("1.27"), nginx("1.28"), python(), redis(), busybox()}
 }

@@ -1,4 +1,5 @@
-// Package images builds the container images that tests and examples use, out of Debian packages and without a registry.
+// Package images builds the container images that tests and examples use, out of Debian packages, and busybox built from Debian's
+// source package, without a registry.
 //
 // In: the catalog, one entry an image: packages, a few files, how to run it. Out: archives in OCI layout under the names
 // of the images that people know (docker.io/library/nginx:1.27 ...), for `proa image load`. Packages are unpacked, not

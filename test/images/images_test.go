@@ -4,6 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"debug/elf"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,7 +134,7 @@ func TestBuildBusybox(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(reports) != 2 || !strings.Contains(reports[0], "1 packages") || reports[1] != "busybox: up to date" {
+	if len(reports) != 3 || reports[0] != "build busybox" || !strings.Contains(reports[1], "0 packages") || reports[2] != "busybox: up to date" {
 		t.Errorf("reports: %q", reports)
 	}
 	inArchive, err := images.Entries(filepath.Join(dir, "busybox.tar"))
@@ -150,6 +153,18 @@ func TestBuildBusybox(t *testing.T) {
 	out, err := exec.Command("chroot", root, "/bin/sh", "-c", "cat /etc/group | grep wheel; id -un").CombinedOutput()
 	if err != nil || string(out) != "wheel:x:10:\nroot\n" {
 		t.Errorf("the shell in the image said %q, %v", out, err)
+	}
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
+	defer page.Close()
+	byName := strings.Replace(page.URL, "127.0.0.1", "localhost", 1)
+	if err := os.WriteFile(filepath.Join(root, "etc", "hosts"), []byte("127.0.0.1 localhost\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{page.URL}, {byName}, {"-T", "5", page.URL}, {"-T", "5", byName}} {
+		out, err := exec.Command("chroot", append([]string{root, "wget", "-q", "-O-"}, args...)...).CombinedOutput()
+		if err != nil || string(out) != "hello" {
+			t.Errorf("wget %v said %q, %v", args, out, err)
+		}
 	}
 }
 

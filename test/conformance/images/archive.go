@@ -26,7 +26,7 @@ func Build(ctx context.Context, s Sources, archive string, report func(string)) 
 	if s.Cache, err = filepath.Abs(s.Cache); err != nil { // apt takes others to be below its own directories
 		return fmt.Errorf("find cache: %w", err)
 	}
-	shell, err := busybox(ctx, s.Cache, report)
+	shell, err := debian.Busybox(ctx, s.Cache, report)
 	if err != nil {
 		return fmt.Errorf("build busybox: %w", err)
 	}

@@ -53,18 +53,6 @@ func TestKeyCoversContent(t *testing.T) {
 	}
 }
 
-func TestCodename(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "os-release")
-	write(t, file, "ID=debian\nVERSION_CODENAME=bookworm\n")
-	if name, err := codename(file); err != nil || name != "bookworm" {
-		t.Errorf("got %q, %v", name, err)
-	}
-	write(t, file, "ID=debian\n")
-	if _, err := codename(file); err == nil {
-		t.Error("no name was found, and no error given")
-	}
-}
-
 func write(t *testing.T, file, content string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {

@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-// Debian's own busybox drops environment variables whose names are no shell variables, which specs look for; so it is built
-// as upstream ships it.
+// Debian's own busybox drops environment variables whose names are no shell variables, which specs look for, and its wget ends
+// with a segmentation fault when it is given a time to wait (-T); so it is built as upstream ships it.
 
 // deb-src lines are seldom among a machine's sources, and need other lists.
 const sourceList = "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian %s main\n"
 
-// busybox builds the program from the upstream part of Debian's source package, once, and gives its path.
-func busybox(ctx context.Context, cache string, report func(string)) (string, error) {
+// Busybox builds the program from the upstream part of Debian's source package, once, and gives its path below the cache, which is
+// an absolute path.
+func Busybox(ctx context.Context, cache string, report func(string)) (string, error) {
 	dir := filepath.Join(cache, "busybox")
 	program := filepath.Join(dir, "busybox")
 	if _, err := os.Stat(program); err == nil || !errors.Is(err, fs.ErrNotExist) {
