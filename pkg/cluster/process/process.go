@@ -81,7 +81,8 @@ func parseStat(stat []byte) (Process, error) {
 	return Process{Pid: pid, Start: start, Command: string(stat[open+1 : closing])}, nil
 }
 
-// Marked gives the running processes that carry a mark, lowest number first. Processes that end meanwhile are left out.
+// Marked gives the running processes that carry a mark, lowest number first. Processes that end meanwhile are left out, and those of
+// pods: anybody may give them an environment.
 func Marked(mark string) ([]Process, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -101,12 +102,27 @@ func Marked(mark string) ([]Process, error) {
 		if !slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(e []byte) bool { return bytes.Equal(e, want) }) {
 			continue
 		}
+		cgroups, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cgroup"))
+		if err != nil || inPod(string(cgroups)) {
+			continue
+		}
 		if p, err := Lookup(pid); err == nil {
 			found = append(found, p)
 		}
 	}
 	slices.SortFunc(found, func(a, b Process) int { return a.Pid - b.Pid })
 	return found, nil
+}
+
+// inPod says whether a process with that /proc/PID/cgroup (cgroups(7)) is in a pod, which it cannot leave.
+func inPod(cgroups string) bool {
+	for line := range strings.Lines(cgroups) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) == 3 && slices.ContainsFunc(strings.Split(fields[2], "/"), func(name string) bool { return name == "kubepods" || name == "kubepods.slice" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Stop ends processes: it asks each with SIGTERM, waits up to grace for all, kills those that remain, and returns when
