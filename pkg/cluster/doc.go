@@ -13,7 +13,7 @@
 // the cluster (package unit), which starts with the machine.
 //
 // The first node is the machine itself. Further nodes are machines of namespaces on it (package machine), each with an agent
-// (package agent) that runs the same parts on client-go; fleet.go and member.go start, stop and end them, records.go remembers
+// (package agent) that runs the same parts on client-go; fleet.go and the files of member start, stop and end them, records.go remembers
 // them. Each has a process namespace, so that one signal to its first process is a power cut, and its own directories, cgroup
 // and address on a bridge.
 //
