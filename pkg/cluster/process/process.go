@@ -88,6 +88,10 @@ func Marked(mark string) ([]Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("find own cgroups: %w", err)
+	}
 	want := []byte(MarkEnv(mark))
 	var found []Process
 	for _, entry := range entries {
@@ -103,7 +107,7 @@ func Marked(mark string) ([]Process, error) {
 			continue
 		}
 		cgroups, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cgroup"))
-		if err != nil || inPod(string(cgroups)) {
+		if err != nil || inPod(string(cgroups), string(own)) {
 			continue
 		}
 		if p, err := Lookup(pid); err == nil {
@@ -114,11 +118,15 @@ func Marked(mark string) ([]Process, error) {
 	return found, nil
 }
 
-// inPod says whether a process with that /proc/PID/cgroup (cgroups(7)) is in a pod, which it cannot leave.
-func inPod(cgroups string) bool {
+// inPod says whether a process with that /proc/PID/cgroup (cgroups(7)) is in a pod, which it cannot leave. own is that of this
+// process, which may be in a pod itself, with all that is ours.
+func inPod(cgroups, own string) bool {
+	ours := strings.Split(own, "\n")
 	for line := range strings.Lines(cgroups) {
-		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(fields) == 3 && slices.ContainsFunc(strings.Split(fields[2], "/"), func(name string) bool { return name == "kubepods" || name == "kubepods.slice" }) {
+		line = strings.TrimSpace(line)
+		fields := strings.SplitN(line, ":", 3)
+		if len(fields) == 3 && !slices.Contains(ours, line) &&
+			slices.ContainsFunc(strings.Split(fields[2], "/"), func(name string) bool { return name == "kubepods" || name == "kubepods.slice" }) {
 			return true
 		}
 	}
