@@ -5,5 +5,5 @@
 // cluster. The package only talks to package cluster and to the control socket; it knows no part of Kubernetes but
 // kubectl.
 //
-// Shown by command_test.go, which runs the built program.
+// Shown by command_test.go and its neighbours, which run this program as the server.
 package command
