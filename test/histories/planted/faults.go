@@ -38,5 +38,5 @@ var faults = []fault{
 	{"namespace-empty-at-once", controllers + "namespace/plan.go", "case now.Before(settled):", "case false:"},
 	{"namespace-forgets-silent-group", controllers + "namespace/plan.go", "if len(p.undiscovered)+len(p.failed)+len(p.left) > 0 {", "if len(p.failed)+len(p.left) > 0 {"},
 	{"namespace-takes-all-at-once", controllers + "namespace/content.go", "\t\tif len(p.left)+len(p.failed) > 0 {\n\t\t\treturn", "\t\tif len(p.failed) > 0 {\n\t\t\treturn"},
-	{"token-in-use-marked", controllers + "legacytoken/plan.go", "|| !o.idle(tracked) ||", "||"},
+	{"token-in-use-marked", controllers + "legacytoken/plan.go", " || slices.ContainsFunc(o.pods, func(pod *v1.Pod) bool { return refersTo(pod, o.secret.Name) }) {", " {"},
 }
