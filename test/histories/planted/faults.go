@@ -21,7 +21,7 @@ var faults = []fault{
 	{"claim-that-leaves-is-taken", controllers + "statefulset/controller.go", "if err == nil && leaving(existing, set, pod) {", "if existing == nil && err == nil {"},
 	{"set-waits-for-ended-pod", controllers + "statefulset/plan.go", "!(pod != nil && pods.IsTerminal(pod))", "true"},
 	{"set-without-order", controllers + "statefulset/plan.go", "return o.set.Spec.PodManagementPolicy != apps.ParallelPodManagement", "return false"},
-	{"surge-ignored", controllers + "deployment/plan.go", "\troom := wanted(d) + surge - sum(r.old, size) - current\n", "\troom := wanted(d) + surge\n"},
+	{"surge-ignored", controllers + "deployment/plan.go", "\troom := int64(wanted(d)) + int64(surge) - sum(r.old, size) - int64(current)\n", "\troom := int64(wanted(d)) + int64(surge)\n"},
 	{"daemon-surplus", controllers + "daemonset/plan.go", "case len(running) == 0 && !ending && len(out.remove) == 0:", "case len(running) <= 1 && !ending && len(out.remove) == 0:"},
 	{"daemon-update-stops", controllers + "daemonset/rolling.go", "candidates[:min(max(missing-unavailable, 0), len(candidates))]", "candidates[:min(max(missing-unavailable-1, 0), len(candidates))]"},
 	{"budget-closed-by-bare-pod", controllers + "disruption/scale.go", "\t\t\tunmanaged++\n\t\t\tcontinue\n", "\t\t\treturn 0, 0, fmt.Errorf(\"found no controller ref for pod %q\", pod.Name)\n"},
