@@ -1,5 +1,3 @@
-//go:build !storm
-
 package integration
 
 import (
@@ -12,6 +10,7 @@ import (
 
 // TestMain fails the run when a library has logged what it says must not happen, in any test.
 func TestMain(m *testing.M) {
+	tellPanics()
 	log := flag.NewFlagSet("log", flag.PanicOnError)
 	klog.InitFlags(log)
 	// Each line once, and to no file.

@@ -28,14 +28,13 @@ import (
 // onPanic is told of each panic that a library recovers: of reconcilers, of handlers of requests and of queues' workers.
 var onPanic atomic.Pointer[func(fault any, stack []byte)]
 
-// TestMain adds the handler once: the libraries read the list without a lock.
-func TestMain(m *testing.M) {
+// tellPanics adds the handler. It may be called once, before any test: the libraries read the list without a lock.
+func tellPanics() {
 	utilruntime.PanicHandlers = append(utilruntime.PanicHandlers, func(_ context.Context, fault any) {
 		if f := onPanic.Load(); f != nil && fault != http.ErrAbortHandler {
 			(*f)(fault, debug.Stack())
 		}
 	})
-	os.Exit(m.Run())
 }
 
 // journal remembers what was written last, for whoever reads a failure.
