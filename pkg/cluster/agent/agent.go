@@ -97,7 +97,7 @@ func run(ctx context.Context, c Config, s *service.Service) error {
 		return err
 	}
 	defer book.Close()
-	n := &node.Node{Config: c.Node, Ledger: book, Service: s}
+	n := &node.Node{Config: c.Node, Ledger: book, Service: s, KeepRuntime: true}
 	findAPI := func(ctx context.Context, task *steps.Task) error {
 		if err := c.awaitServer(ctx); err != nil {
 			return err

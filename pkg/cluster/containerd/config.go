@@ -34,6 +34,8 @@ type Config struct {
 	RestrictOOMScoreAdj bool
 	// Mark is carried by the daemon and its shims, by which they are found again (package process).
 	Mark string
+	// GoesOn says at the end whether the daemon is not to end, for the next process of ours takes it over; nil is no.
+	GoesOn func() bool
 }
 
 // Socket is where the daemon serves CRI and its own API.

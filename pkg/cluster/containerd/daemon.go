@@ -13,7 +13,8 @@ import (
 // stopGrace is how long the daemon may take to end before it is killed.
 const stopGrace = 3 * time.Second
 
-// Daemon is a supervised containerd. Containers go on when it is stopped.
+// Daemon is a supervised containerd. Containers go on when it is stopped. One that a killed process of ours has left is taken over if it
+// has the same configuration: a containerd that is ended loses how containers end meanwhile.
 type Daemon struct {
 	*program.Program
 	cfg Config
@@ -44,6 +45,7 @@ func New(cfg Config) (*Daemon, error) {
 	return &Daemon{cfg: cfg, Program: program.New(program.Config{
 		Path: filepath.Join(cfg.BinDir, "containerd"), Args: []string{"--config", cfg.configFile()},
 		Env: []string{"PATH=" + cfg.BinDir + ":" + os.Getenv("PATH")}, LogFile: cfg.LogFile, Mark: cfg.Mark, StopGrace: stopGrace,
+		Identity: string(content), Answers: ImageStore{Socket: cfg.Socket()}.answers, GoesOn: cfg.GoesOn,
 		Serving: func() ([]string, func(context.Context) error, error) {
 			return awaitNotify(filepath.Join(cfg.State, "notify.sock"))
 		},

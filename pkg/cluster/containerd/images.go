@@ -47,6 +47,23 @@ func (s ImageStore) connect() (*client.Client, error) {
 	return c, nil
 }
 
+// answers returns when the daemon serves, or with why it does not.
+func (s ImageStore) answers(ctx context.Context) error {
+	c, err := s.connect()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	serves, err := c.IsServing(ctx)
+	if err == nil && !serves {
+		err = errors.New("it does not serve yet")
+	}
+	if err != nil {
+		return fmt.Errorf("ask containerd: %w", err)
+	}
+	return nil
+}
+
 // Import reads an image archive (OCI layout or docker save, as tar) and unpacks its images for CRI. It returns their
 // names. They get the labels.
 func (s ImageStore) Import(ctx context.Context, path string, labels map[string]string) ([]string, error) {

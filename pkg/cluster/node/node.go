@@ -40,6 +40,8 @@ type Node struct {
 	Service *service.Service
 	// API is how the parts reach the API server. It is set by the step that they are said to come after.
 	API *API
+	// KeepRuntime has the container runtime go on when the parts end and the pods do not: the next process takes it over.
+	KeepRuntime bool
 
 	containerd *containerd.Daemon
 	// hostLogs says that the logs are where collectors look; set by the step of containerd.
@@ -82,6 +84,9 @@ func (n *Node) startContainerd(ctx context.Context, task *steps.Task) error {
 			"the kernel may end the cluster's server before pods, which all have the same score")
 	}
 	cfg := n.Config.Containerd(!lower)
+	if n.KeepRuntime {
+		cfg.GoesOn = func() bool { return !n.Service.EndsPods() }
+	}
 	err = errors.Join(
 		n.Ledger.Dir(cfg.ShimSocketDir()), n.Config.MakePlaces(n.Ledger),
 		n.Ledger.MountsUnder(n.Config.RunDir), n.Ledger.MountsUnder(n.Config.ContainerdRoot()), n.Ledger.MountsUnder(n.Config.KubeletDir()),

@@ -47,6 +47,14 @@ type Config struct {
 	Mark string
 	// StopGrace is how long the program may take to end before it is killed.
 	StopGrace time.Duration
+	// Identity is what, beside path, arguments and environment, makes two starts of the program the same, such as what is in its
+	// configuration file.
+	Identity string
+	// Answers returns when a program that runs serves, or with why it does not. With it, one that a killed process of ours has left
+	// behind is taken over if it is the same; without it, it is ended.
+	Answers func(ctx context.Context) error
+	// GoesOn says, when ctx has ended, that the program is not to end, for the next process of ours takes it over; nil is no.
+	GoesOn func() bool
 	// Serving makes, for each start, additions to the environment and a function that returns when the program serves or ctx
 	// ends; nil means that it serves as soon as it runs, and that one which ends soon after has never served.
 	Serving func() (env []string, wait func(ctx context.Context) error, err error)
@@ -99,14 +107,21 @@ func (p *Program) setState(pid int, err error) {
 // started again.
 func (p *Program) Run(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
-	if err := p.stopFormer(ctx); err != nil {
+	former, err := p.takeOver(ctx)
+	if err != nil {
 		return err
 	}
 	served := sync.OnceFunc(func() { close(p.ready) })
 	backoff, first := firstBackoff, true
 	for {
 		began := time.Now()
-		err := p.runOnce(ctx, served)
+		var err error
+		if former != nil {
+			err = p.attend(ctx, *former, served)
+			former = nil
+		} else {
+			err = p.runOnce(ctx, served)
+		}
 		if ctx.Err() != nil {
 			p.setState(0, errors.New("stopped"))
 			return err
@@ -135,20 +150,6 @@ func (p *Program) Run(ctx context.Context) error {
 		}
 		backoff = min(2*backoff, maxBackoff)
 	}
-}
-
-// stopFormer ends a program that a killed process of ours has left behind. What it has started carries the mark too, and
-// stays.
-func (p *Program) stopFormer(ctx context.Context) error {
-	marked, err := process.Marked(p.cfg.Mark)
-	if err != nil {
-		return fmt.Errorf("look for a former %s: %w", p.name(), err)
-	}
-	former := slices.DeleteFunc(marked, func(m process.Process) bool { return !m.Runs(p.cfg.Path) })
-	if err := process.Stop(ctx, p.cfg.StopGrace, former...); err != nil {
-		return fmt.Errorf("stop the former %s: %w", p.name(), err)
-	}
-	return nil
 }
 
 // runOnce starts the program and returns when it has ended, which is an error unless ctx has. served is called when it
@@ -202,6 +203,9 @@ func (p *Program) follow(ctx context.Context, cmd *exec.Cmd, ended <-chan error,
 		case err := <-ended:
 			return p.explain(fmt.Errorf("%s ended: %w", p.name(), exitError(err)))
 		case <-ctx.Done():
+			if p.goesOn() {
+				return nil
+			}
 			return p.stop(cmd, ended)
 		}
 	}
@@ -235,7 +239,7 @@ func (p *Program) start(env []string) (*exec.Cmd, error) {
 	defer log.Close()
 	cmd := exec.Command(p.cfg.Path, p.cfg.Args...)
 	// What this process was told to notify is not for others.
-	cmd.Env = slices.Concat(os.Environ(), []string{"NOTIFY_SOCKET=", process.MarkEnv(p.cfg.Mark)}, p.cfg.Env, env)
+	cmd.Env = slices.Concat(os.Environ(), []string{"NOTIFY_SOCKET=", process.MarkEnv(p.cfg.Mark), p.identityEnv()}, p.cfg.Env, env)
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -180,3 +180,109 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("it was started %d times", n)
 	}
 }
+
+// leftBehind starts the program as an earlier process of ours would have, and returns it.
+func leftBehind(t *testing.T, c Config) *exec.Cmd {
+	t.Helper()
+	former := exec.Command(c.Path)
+	former.Env = append(os.Environ(), process.MarkEnv(c.Mark), New(c).identityEnv())
+	out, err := former.StdoutPipe()
+	if err == nil {
+		err = former.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "said something\n" {
+		t.Fatalf("it said %q, %v", line, err)
+	}
+	return former
+}
+
+// TestTakenOver: one that was left behind goes on if it is the same and answers, comes back when it dies, and ends with us.
+func TestTakenOver(t *testing.T) {
+	answers := func(context.Context) error { return nil }
+	for name, test := range map[string]struct {
+		change func(now *Config)
+		lives  int
+	}{
+		"the same":                {func(*Config) {}, 1},
+		"another configuration":   {func(now *Config) { now.Identity = "new" }, 2},
+		"other arguments":         {func(now *Config) { now.Args = []string{"x"} }, 2},
+		"it does not answer":      {func(now *Config) { now.Answers = func(context.Context) error { return errors.New("no") } }, 2},
+		"nobody knows how to ask": {func(now *Config) { now.Answers = nil }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := script(t, forever)
+			c.Identity, c.Answers = "old", answers
+			c.Serving = func() ([]string, func(context.Context) error, error) {
+				return nil, func(ctx context.Context) error {
+					for ctx.Err() == nil && lives(t, c) < 2 {
+					}
+					return ctx.Err()
+				}, nil
+			}
+			former := leftBehind(t, c)
+			now := c
+			test.change(&now)
+			p, stop := run(t, now)
+			if same := p.Pid() == former.Process.Pid; same != (test.lives == 1) {
+				t.Errorf("process %d now, %d before", p.Pid(), former.Process.Pid)
+			}
+			if err := errors.Join(p.Healthy(), stop(), former.Wait()); err != nil {
+				t.Error(err)
+			}
+			if n := lives(t, c); n != test.lives {
+				t.Errorf("it was started %d times, want %d", n, test.lives)
+			}
+		})
+	}
+}
+
+// TestTakenOverDies: what was taken over is started again like any other.
+func TestTakenOverDies(t *testing.T) {
+	c := script(t, forever)
+	c.Answers = func(context.Context) error { return nil }
+	c.Serving = func() ([]string, func(context.Context) error, error) {
+		return nil, func(context.Context) error { return nil }, nil
+	}
+	former := leftBehind(t, c)
+	p, stop := run(t, c)
+	kill(t, former.Process.Pid)
+	_ = former.Wait() // killed
+	for p.Pid() == former.Process.Pid || p.Pid() == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("it does not come back")
+		}
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGoesOn: one that is to go on is there for the next.
+func TestGoesOn(t *testing.T) {
+	c := script(t, forever)
+	on := true
+	c.Answers, c.GoesOn = func(context.Context) error { return nil }, func() bool { return on }
+	former := leftBehind(t, c)
+	for range 2 {
+		p := New(c)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		<-p.Ready()
+		if p.Pid() != former.Process.Pid {
+			t.Errorf("process %d now, %d before", p.Pid(), former.Process.Pid)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	on = false
+	_, stop := run(t, c)
+	if err := errors.Join(stop(), former.Wait()); err != nil {
+		t.Error(err)
+	}
+}
