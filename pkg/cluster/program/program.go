@@ -188,9 +188,7 @@ func (p *Program) follow(ctx context.Context, cmd *exec.Cmd, ended <-chan error,
 	for {
 		select {
 		case <-check.C:
-			if err := logfile.Shorten(p.cfg.LogFile, maxLog); err != nil {
-				klog.FromContext(ctx).Error(err, "The log of a program grows on", "program", p.name())
-			}
+			p.shortenLog(ctx)
 		case err := <-*serves:
 			*serves = nil
 			if err != nil && ctx.Err() == nil {
@@ -208,6 +206,12 @@ func (p *Program) follow(ctx context.Context, cmd *exec.Cmd, ended <-chan error,
 			}
 			return p.stop(cmd, ended)
 		}
+	}
+}
+
+func (p *Program) shortenLog(ctx context.Context) {
+	if err := logfile.Shorten(p.cfg.LogFile, maxLog); err != nil {
+		klog.FromContext(ctx).Error(err, "The log of a program grows on", "program", p.name())
 	}
 }
 

@@ -99,18 +99,7 @@ func TestDiesAndComesBack(t *testing.T) {
 // TestFormerIsReplaced: one that a killed process of ours has left behind ends before the next begins.
 func TestFormerIsReplaced(t *testing.T) {
 	c := script(t, forever)
-	former := exec.Command(c.Path)
-	former.Env = append(os.Environ(), process.MarkEnv(c.Mark))
-	out, err := former.StdoutPipe()
-	if err == nil {
-		err = former.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "said something\n" {
-		t.Fatalf("it said %q, %v", line, err)
-	}
+	former := leftBehind(t, c)
 	_, stop := run(t, c)
 	if err := former.Wait(); err != nil {
 		t.Errorf("the former ended with %v", err)

@@ -15,7 +15,6 @@ import (
 
 	"k8s.io/klog/v2"
 
-	"github.com/proa-sh/proa/pkg/cluster/logfile"
 	"github.com/proa-sh/proa/pkg/cluster/process"
 )
 
@@ -87,9 +86,7 @@ func (p *Program) attend(ctx context.Context, former process.Process, served fun
 	for {
 		select {
 		case <-check.C:
-			if err := logfile.Shorten(p.cfg.LogFile, maxLog); err != nil {
-				klog.FromContext(ctx).Error(err, "The log of a program grows on", "program", p.name())
-			}
+			p.shortenLog(ctx)
 		case err := <-ended:
 			if ctx.Err() != nil {
 				return p.leave(ctx, former)
