@@ -149,8 +149,8 @@ func podFault(u *unstructured.Unstructured) error {
 var errLostExit = errors.New("containerd has lost how a container ended")
 
 // lostExit says whether the container runtime does not know how a container ended. containerd that ends between the deletion of a
-// task and the note of its exit code says 255, Unknown, when it comes back. Such pods are counted and not taken for a fault: servers
-// and agents take over a containerd that runs, but its own kills and a full disk end it.
+// task and the note of its exit code says 255, Unknown, when it comes back. Such pods are only counted where faults end containerd
+// itself; without such faults they are one, for servers and agents take over a containerd that runs.
 func lostExit(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool {
 		t := s.State.Terminated

@@ -26,6 +26,11 @@ type kind struct {
 	plan func(r *rand.Rand) fault
 }
 
+// endsRuntime says whether containerd itself is ended by it, or cannot write down how a container ended.
+func (k kind) endsRuntime() bool {
+	return slices.Contains([]string{"containerd", "everything", "disk"}, k.name)
+}
+
 // fault is one that is going to happen.
 type fault struct {
 	what string
