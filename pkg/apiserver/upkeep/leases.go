@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -57,7 +58,7 @@ func NewLeases(options generic.RESTOptionsGetter) (leases *Leases, destroy func(
 	s, closeStorage, err := generic.NewRawStorage(o.StorageConfig, func() runtime.Object { return &corev1.Endpoints{} }, //nolint:staticcheck // what is stored there
 		func() runtime.Object { return &corev1.EndpointsList{} }, leasesKey) //nolint:staticcheck // what is stored there
 	if err != nil {
-		return nil, nil, fmt.Errorf("open storage of API server leases: %w", err)
+		return nil, nil, fmt.Errorf("open storage of API server leases: %w", errors.Join(err, client.Close()))
 	}
 	l := &Leases{storage: s, config: o.StorageConfig, client: client}
 	return l, func() {
